@@ -1,0 +1,23 @@
+# Compiler settings of every target: language, warnings, hardening, sanitizers.
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(hakmem_options INTERFACE)
+target_include_directories(hakmem_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(hakmem_options INTERFACE _GNU_SOURCE HAKMEM_VERSION="${PROJECT_VERSION}")
+target_compile_options(hakmem_options INTERFACE
+  -Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wwrite-strings
+  -Wpointer-arith -Wformat=2 -Wvla -fno-common
+  $<$<BOOL:${HAKMEM_WERROR}>:-Werror>)
+target_link_options(hakmem_options INTERFACE -Wl,-z,defs -Wl,-z,relro -Wl,-z,now)
+
+if(HAKMEM_SANITIZE)
+  target_compile_options(hakmem_options INTERFACE
+    -fsanitize=${HAKMEM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(hakmem_options INTERFACE -fsanitize=${HAKMEM_SANITIZE})
+endif()
