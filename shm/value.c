@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shm/nearest.h"
 #include "shm/text.h"
 
 static bool same_word(const char *word, const char *text, size_t len)
@@ -164,50 +165,14 @@ const char *hk_value_name(unsigned value_index, const uint32_t *classes, unsigne
 
 #define NEAREST_DISTANCE 3
 
-/* Optimal string alignment distance (Levenshtein with transpositions of neighbours), or anything above
- * NEAREST_DISTANCE where a name is too long to be near. */
-static unsigned edit_distance(const char *a, size_t n, const char *b)
-{
-    size_t m = strlen(b);
-    if (n >= HK_NAME_BYTES || m >= HK_NAME_BYTES)
-        return NEAREST_DISTANCE + 1;
-    uint8_t rows[3][HK_NAME_BYTES];
-    for (size_t j = 0; j <= m; j++)
-        rows[0][j] = (uint8_t)j;
-    for (size_t i = 1; i <= n; i++) {
-        uint8_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
-        row[0] = (uint8_t)i;
-        for (size_t j = 1; j <= m; j++) {
-            unsigned cost = above[j - 1] + (a[i - 1] != b[j - 1]);
-            if (above[j] + 1u < cost)
-                cost = above[j] + 1u;
-            if (row[j - 1] + 1u < cost)
-                cost = row[j - 1] + 1u;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above2[j - 2] + 1u < cost)
-                cost = above2[j - 2] + 1u;
-            row[j] = (uint8_t)cost;
-        }
-    }
-    return rows[n % 3][m];
-}
-
 unsigned hk_value_nearest(const char *name, size_t len, const char **out, unsigned max)
 {
+    const char *names[HK_TUNABLES + HK_CLASS_TUNABLES];
+    for (unsigned i = 0; i < HK_COUNT_OF(names); i++)
+        names[i] = i < HK_TUNABLES ? hk_tunables[i].name : hk_class_tunables[i - HK_TUNABLES].name;
     const char *dot = memchr(name, '.', len);
-    size_t stem = dot ? (size_t)(dot - name) : len;
-    unsigned found = 0;
-    for (unsigned distance = 0; distance <= NEAREST_DISTANCE; distance++) {
-        for (unsigned i = 0; i < HK_TUNABLES + HK_CLASS_TUNABLES && found < max; i++) {
-            const char *candidate = i < HK_TUNABLES ? hk_tunables[i].name
-                                                    : hk_class_tunables[i - HK_TUNABLES].name;
-            bool seen = false;
-            for (unsigned k = 0; k < found; k++)
-                seen |= strcmp(out[k], candidate) == 0;
-            if (!seen && edit_distance(name, stem, candidate) == distance)
-                out[found++] = candidate;
-        }
-    }
-    return found;
+    return hk_nearest(name, dot ? (size_t)(dot - name) : len, names, HK_COUNT_OF(names), NEAREST_DISTANCE,
+                      out, max);
 }
 
 static void explain_range(struct hk_text *t, const struct hk_tunable_info *info)

@@ -1,0 +1,48 @@
+/* nearest.c - see nearest.h. */
+#include "shm/nearest.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Optimal string alignment distance (Levenshtein with transpositions of neighbours), UINT32_MAX where a
+ * word is too long. */
+static unsigned edit_distance(const char *a, size_t n, const char *b)
+{
+    size_t m = strlen(b);
+    if (n >= HK_NEAREST_WORD_BYTES || m >= HK_NEAREST_WORD_BYTES)
+        return UINT32_MAX;
+    uint8_t rows[3][HK_NEAREST_WORD_BYTES];
+    for (size_t j = 0; j <= m; j++)
+        rows[0][j] = (uint8_t)j;
+    for (size_t i = 1; i <= n; i++) {
+        uint8_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
+        row[0] = (uint8_t)i;
+        for (size_t j = 1; j <= m; j++) {
+            unsigned cost = above[j - 1] + (a[i - 1] != b[j - 1]);
+            if (above[j] + 1u < cost)
+                cost = above[j] + 1u;
+            if (row[j - 1] + 1u < cost)
+                cost = row[j - 1] + 1u;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above2[j - 2] + 1u < cost)
+                cost = above2[j - 2] + 1u;
+            row[j] = (uint8_t)cost;
+        }
+    }
+    return rows[n % 3][m];
+}
+
+unsigned hk_nearest(const char *word, size_t len, const char *const *names, unsigned count, unsigned limit,
+                    const char **out, unsigned max)
+{
+    unsigned found = 0;
+    for (unsigned distance = 0; distance <= limit; distance++) {
+        for (unsigned i = 0; i < count && found < max; i++) {
+            bool seen = !names[i];
+            for (unsigned k = 0; k < found && !seen; k++)
+                seen = strcmp(out[k], names[i]) == 0;
+            if (!seen && edit_distance(word, len, names[i]) == distance)
+                out[found++] = names[i];
+        }
+    }
+    return found;
+}
