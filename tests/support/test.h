@@ -1,0 +1,16 @@
+/*
+ * test.h - cmocka with the headers it wants before it.
+ *
+ * Included first by every unit test. Knows nothing of what is tested.
+ */
+#ifndef HAKMEM_TESTS_SUPPORT_TEST_H
+#define HAKMEM_TESTS_SUPPORT_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#endif
