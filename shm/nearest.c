@@ -35,7 +35,7 @@ unsigned hk_nearest(const char *word, size_t len, const char *const *names, unsi
                     const char **out, unsigned max)
 {
     unsigned found = 0;
-    for (unsigned distance = 0; distance <= limit; distance++) {
+    for (unsigned distance = 0; distance <= limit && distance < len; distance++) {
         for (unsigned i = 0; i < count && found < max; i++) {
             bool seen = !names[i];
             for (unsigned k = 0; k < found && !seen; k++)
