@@ -237,6 +237,9 @@ static void refuses_what_is_no_segment_of_ours(void **state)
     h->class_count = HK_MAX_CLASSES + 1;
     check_refused(&s, "number of size classes out of bounds");
     *h = good;
+    h->max_classes = h->class_count - 1;
+    check_refused(&s, "number of size classes out of bounds");
+    *h = good;
     h->desc_off = (uint32_t)h->segment_bytes - 8;
     check_refused(&s, "a table lies outside the segment");
     *h = good;
@@ -248,6 +251,39 @@ static void refuses_what_is_no_segment_of_ours(void **state)
     *h = good;
     h->applied_bytes = 24;
     check_refused(&s, "a row lies outside its cell");
+    segment_free(&s);
+}
+
+/* A cell too small for the fields before its counters, though all rows it declares would fit. */
+static void refuses_tiny_cells(void **state)
+{
+    (void)state;
+    struct segment s = segment_make((struct segment_shape){.class_count_wanted = 1});
+    struct hk_header *h = segment_header(&s);
+    h->max_classes = 1;
+    h->row_off = h->applied_off = 0;
+    h->row_bytes = 8;
+    h->value_count = 0;
+    for (h->cell_bytes = 8; h->cell_bytes < offsetof(struct hk_area, counters); h->cell_bytes += 8)
+        check_refused(&s, "a table lies outside the segment");
+    segment_free(&s);
+}
+
+/* Tables within the segment, but not within the part of it that was read. */
+static void refuses_tables_it_has_not_read(void **state)
+{
+    (void)state;
+    struct segment s = segment_make((struct segment_shape){0});
+    struct hk_header good = *segment_header(&s), *h = segment_header(&s);
+    struct hk_reader reader;
+    const char *why;
+    uint32_t *const tables[] = {&h->class_off, &h->desc_off};
+    for (unsigned i = 0; i < HK_COUNT_OF(tables); i++) {
+        *tables[i] = good.cells_off;
+        assert_int_equal(hk_reader_open(&reader, s.bytes, s.tables_end, s.size, &why), EINVAL);
+        assert_string_equal(why, "the segment's descriptors are not at its beginning");
+        *h = good;
+    }
     segment_free(&s);
 }
 
@@ -303,6 +339,7 @@ static void check_bounds(const struct hk_reader *r, uint64_t file_size)
 {
     const struct hk_header *h = &r->header;
     assert_in_range(r->class_count, 1, HK_MAX_CLASSES);
+    assert_int_equal((h->dir_off | h->cells_off | h->row_off | h->applied_off) % 8, 0);
     assert_true(hk_reader_cell_offset(r, h->cell_count - 1) + h->cell_bytes <= file_size);
     assert_true(h->dir_off + 8ull * h->cell_count <= file_size);
     assert_true(h->row_off + (uint64_t)h->row_bytes * r->class_count <= h->cell_bytes);
@@ -442,6 +479,8 @@ int main(void)
         cmocka_unit_test(reads_newer_libraries),
         cmocka_unit_test(maps_value_indexes),
         cmocka_unit_test(refuses_what_is_no_segment_of_ours),
+        cmocka_unit_test(refuses_tiny_cells),
+        cmocka_unit_test(refuses_tables_it_has_not_read),
         cmocka_unit_test(refuses_size_classes_out_of_order),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(survives_every_damaged_word),

@@ -68,7 +68,7 @@ static void a_privileged_program_trusts_no_variable(void **state)
 static void a_path_that_does_not_fit_is_said(void **state)
 {
     (void)state;
-    char buf[HK_RUNTIME_DIR_MAX], dir[2 * HK_RUNTIME_DIR_MAX];
+    char buf[3 * HK_RUNTIME_DIR_MAX], dir[2 * HK_RUNTIME_DIR_MAX];
     memset(dir, 'd', sizeof dir);
     dir[0] = '/';
     dir[sizeof dir - 1] = '\0';
