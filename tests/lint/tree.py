@@ -1,0 +1,48 @@
+"""The project's own files, and how the checks report what they find."""
+
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FLOORS = ("shm", "lib", "config", "daemon", "ctl")
+
+
+def files():
+    """Paths of every file of the project, relative to its root: what git tracks or would, or, in a tree
+    without git, all but the build folders."""
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        names = [pathlib.PurePosixPath(line) for line in listed.splitlines()]
+    except (OSError, subprocess.CalledProcessError):
+        names = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
+        names = [n for n in names if not n.parts[0].startswith("build") and ".git" not in n.parts]
+    return sorted(n for n in set(names) if (ROOT / n).is_file() and not (ROOT / n).is_symlink())
+
+
+def read(name):
+    """A file's text, or None where it is not text."""
+    try:
+        return (ROOT / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+class Report:
+    """Collects findings, one a line, and turns them into an exit status."""
+
+    def __init__(self):
+        self.findings = []
+
+    def add(self, name, line, what):
+        place = f"{name}:{line}" if line else f"{name}"
+        self.findings.append(f"{place}: {what}")
+
+    def finish(self, checked):
+        for finding in self.findings:
+            print(finding)
+        if not checked:
+            print("nothing was checked: is this the project's tree?")
+        print(f"{checked} files checked, {len(self.findings)} findings")
+        sys.exit(1 if self.findings or not checked else 0)
