@@ -9,7 +9,7 @@
 
 #include "shm/tuning.h"
 
-#define GENERATIONS 20000u
+#define GENERATIONS 5000u
 
 static struct hk_tuning_page *make_page(void)
 {
