@@ -1,0 +1,169 @@
+/*
+ * cmd_run.c - hakmemctl run: becomes a program that runs on hakmem.
+ *
+ * There is no process between the caller and the program: its pid, terminal, signals and exit status are its
+ * own. A private daemon is the guard's to end (guard.h).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/commands.h"
+#include "ctl/find.h"
+#include "ctl/guard.h"
+#include "ctl/places.h"
+#include "ctl/preload.h"
+#include "ctl/session.h"
+
+/* The directory of the daemon that will see the program. */
+struct runtime {
+    char dir[HK_RUNTIME_DIR_MAX + 1];
+    bool made; /* by us, for a private daemon */
+};
+
+static const char *reason(int error)
+{
+    return strerror(error); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+/* Whether the daemon that was connected to really answers. */
+static bool answers(struct hk_client *client)
+{
+    struct hk_call_error error;
+    cJSON *result = NULL;
+    enum hk_call call = hk_client_call(client, "info", NULL, HK_CLIENT_PATIENCE_MS, &result, &error);
+    if (call == HK_CALL_OK)
+        cJSON_Delete(result);
+    else if (call == HK_CALL_REFUSED)
+        cJSON_Delete(error.object);
+    else
+        hk_tell("%s", error.message);
+    return call != HK_CALL_LOST;
+}
+
+static bool find_running(struct runtime *runtime, const char *chosen)
+{
+    struct hk_find find;
+    struct hk_client client;
+    bool found = hk_find_daemon(&find, chosen, &client) && answers(&client);
+    if (found)
+        memcpy(runtime->dir, client.dir, sizeof runtime->dir);
+    hk_client_close(&client);
+    return found;
+}
+
+/* ---- a private daemon ---- */
+
+/* A new directory in $TMPDIR if its path is short enough for a socket's address, else in /tmp. */
+static bool make_temporary(struct runtime *runtime)
+{
+    static const char name[] = "hakmem-run-XXXXXX";
+    const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    if (!tmp || tmp[0] != '/' || strlen(tmp) + 1 + sizeof name > HK_RUNTIME_DIR_MAX)
+        tmp = "/tmp";
+    snprintf(runtime->dir, sizeof runtime->dir, "%s/%s", tmp, name);
+    runtime->made = mkdtemp(runtime->dir) != NULL;
+    if (!runtime->made)
+        hk_error("cannot make a directory for a private daemon in %s: %s", tmp, reason(errno));
+    return runtime->made;
+}
+
+/* The directory asked for: made if it is not there. */
+static bool make_chosen(struct runtime *runtime, const char *dir)
+{
+    snprintf(runtime->dir, sizeof runtime->dir, "%s", dir);
+    runtime->made = mkdir(dir, 0700) == 0;
+    if (!runtime->made && errno != EEXIST) {
+        hk_error("--runtime-dir: cannot make %s: %s", dir, reason(errno));
+        return false;
+    }
+    int error = hk_runtime_dir_check(dir, geteuid());
+    if (error)
+        hk_error("--runtime-dir: %s: %s", dir,
+                 error == EPERM ? "neither yours nor root's, or others may write to it" : reason(error));
+    return error == 0;
+}
+
+static int start_private(struct runtime *runtime, const char *chosen)
+{
+    char hakmemd[PATH_MAX], error[4096];
+    if (!hk_place_daemon(hakmemd, sizeof hakmemd)) {
+        hk_error("no hakmemd answers, and none to start is beside hakmemctl, installed or in PATH");
+        return HK_EXIT_NO_DAEMON;
+    }
+    if (!(chosen ? make_chosen(runtime, chosen) : make_temporary(runtime)))
+        return HK_EXIT_NO_DAEMON;
+    if (!hk_guard_start(hakmemd, runtime->dir, runtime->made, error, sizeof error)) {
+        hk_error("%s", error);
+        return HK_EXIT_NO_DAEMON;
+    }
+    hk_tell("a private daemon (%s) in %s\nreach it with: hakmemctl --runtime-dir %s list", hakmemd,
+            runtime->dir, runtime->dir);
+    return HK_EXIT_OK;
+}
+
+static int get_daemon(struct hk_session *session)
+{
+    const char *chosen = session->args->runtime_dir;
+    struct runtime runtime = {.dir = ""};
+    char dir[HK_RUNTIME_DIR_MAX + 1];
+    int error = chosen ? hk_find_absolute(chosen, dir, sizeof dir) : 0;
+    if (error) {
+        hk_error("--runtime-dir: '%s': %s", chosen, reason(error));
+        return HK_EXIT_USAGE;
+    }
+    chosen = chosen ? dir : NULL;
+    if (find_running(&runtime, chosen)) {
+        hk_tell("the daemon in %s", runtime.dir);
+    } else {
+        int status = start_private(&runtime, chosen);
+        if (status != HK_EXIT_OK)
+            return status;
+    }
+    setenv(HK_RUNTIME_DIR_ENV, runtime.dir, 1);
+    return HK_EXIT_OK;
+}
+
+/* ---- the program ---- */
+
+/* Not found or not executable is said before anything is started for it. */
+static int check_program(const char *name)
+{
+    char path[PATH_MAX];
+    int error = hk_place_program(name, path, sizeof path);
+    if (error) {
+        hk_error("run: %s: %s", name, error == ENOENT ? "not found" : "cannot be executed");
+        return error == ENOENT ? HK_EXIT_NOT_FOUND : HK_EXIT_CANNOT_EXECUTE;
+    }
+    const char *obstacle = hk_preload_obstacle(path);
+    if (obstacle)
+        hk_warning("%s will not run on hakmem: %s", path, obstacle);
+    return HK_EXIT_OK;
+}
+
+int hk_cmd_run(struct hk_session *session)
+{
+    const struct hk_args *args = session->args;
+    char library[PATH_MAX], error[PATH_MAX + 256];
+    int status = check_program(args->program[0]);
+    if (status != HK_EXIT_OK)
+        return status;
+    if (!hk_place_library(library, sizeof library, error, sizeof error)) {
+        hk_error("%s", error);
+        return HK_EXIT_PARTLY;
+    }
+    status = get_daemon(session);
+    if (status != HK_EXIT_OK)
+        return status;
+    hk_tell("preloading %s", library);
+    hk_preload_library(library);
+    hk_preload_tunes((const char *const *)args->tunes, args->tune_count);
+    if (args->label)
+        setenv("HAKMEM_LABEL", args->label, 1);
+    execvp(args->program[0], args->program);
+    hk_error("run: %s: %s", args->program[0], reason(errno));
+    return errno == ENOENT ? HK_EXIT_NOT_FOUND : HK_EXIT_CANNOT_EXECUTE;
+}

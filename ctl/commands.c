@@ -1,0 +1,98 @@
+/* commands.c - see commands.h. */
+#include "ctl/commands.h"
+
+#include <string.h>
+
+#include "ctl/options.h"
+#include "shm/base.h"
+
+#define EVERYWHERE (HK_GROUP_GLOBAL | HK_GROUP_JSON)
+
+const struct hk_command hk_commands[] = {
+    {.name = "run",
+     .arguments = "[--] CMD [ARGUMENT]...",
+     .summary = "run a program on hakmem",
+     .details =
+         "Runs CMD with libhakmem.so preloaded, in place of hakmemctl: its process, terminal, signals and "
+         "exit status are its own.\n"
+         "The daemon that answers sees it. Where none does, a private one is started in a directory of its "
+         "own (with --runtime-dir: in DIR, made if need be) and ended with CMD; -v tells the directory, and "
+         "CMD finds it in HAKMEM_RUNTIME_DIR.\n"
+         "HAKMEM_LIBRARY names the library to preload where it is not the one installed.",
+     .groups = HK_GROUP_GLOBAL | HK_GROUP_RUN,
+     .words = HK_WORDS_PROGRAM,
+     .shows_tunables = true,
+     .run = hk_cmd_run},
+    {.name = "list",
+     .arguments = "[PID]...",
+     .summary = "the processes on hakmem, one a line",
+     .details = "",
+     .groups = EVERYWHERE | HK_GROUP_SELECT | HK_GROUP_DEAD,
+     .words = HK_WORDS_PIDS,
+     .run = hk_cmd_list},
+    {.name = "stats",
+     .arguments = "[host | PID...]",
+     .summary = "where the memory is, rates and counters",
+     .details = "Of one process, a page; of several, a line each; \"host\" sums those selected. With nothing "
+                "selected, the host and a line for each process.\n"
+                "With --interval a line (with several processes or --classes, a block) each time, until "
+                "interrupted.",
+     .groups = EVERYWHERE | HK_GROUP_SELECT | HK_GROUP_DEAD | HK_GROUP_STATS,
+     .words = HK_WORDS_STATS,
+     .run = hk_cmd_stats},
+    {.name = "tune",
+     .arguments = "[PID]... NAME=VALUE...\n--get [PID]... [NAME]...\n--reset [PID]... [NAME]...",
+     .summary = "set, show or take back tunables",
+     .details =
+         "Sets values in the processes selected (--all for every one) and waits until they say that they "
+         "follow. A value holds for a process and the children it forked, until --reset or the end of "
+         "--life. Each process gets a line: applied, pending (it will follow when it next allocates), "
+         "rejected, gone.",
+     .groups = EVERYWHERE | HK_GROUP_SELECT | HK_GROUP_TUNE | HK_GROUP_WAIT,
+     .words = HK_WORDS_TUNE,
+     .wants_selector = true,
+     .shows_tunables = true,
+     .run = hk_cmd_tune},
+    {.name = "trim",
+     .arguments = "[PID]...",
+     .summary = "give all free memory back to the system",
+     .details = "Flushes bins and gives back what is free, in the processes selected. Each heap does its "
+                "part when its thread next allocates or frees.",
+     .groups = EVERYWHERE | HK_GROUP_SELECT | HK_GROUP_WAIT,
+     .words = HK_WORDS_PIDS,
+     .wants_selector = true,
+     .run = hk_cmd_trim},
+    {.name = "flush",
+     .arguments = "[PID]...",
+     .summary = "move blocks from bins to slabs",
+     .details = "What trim does first, and no more: memory stays with the process.",
+     .groups = EVERYWHERE | HK_GROUP_SELECT | HK_GROUP_WAIT,
+     .words = HK_WORDS_PIDS,
+     .wants_selector = true,
+     .run = hk_cmd_flush},
+    {.name = "info",
+     .arguments = "",
+     .summary = "about the daemon",
+     .details = "",
+     .groups = EVERYWHERE,
+     .words = HK_WORDS_NONE,
+     .run = hk_cmd_info},
+    {.name = "schema",
+     .arguments = "",
+     .summary = "every counter and tunable, with unit and meaning",
+     .details = "",
+     .groups = EVERYWHERE,
+     .words = HK_WORDS_NONE,
+     .run = hk_cmd_schema},
+};
+
+const unsigned hk_command_count = HK_COUNT_OF(hk_commands);
+
+const struct hk_command *hk_command_find(const char *name)
+{
+    for (unsigned i = 0; i < hk_command_count; i++) {
+        if (strcmp(hk_commands[i].name, name) == 0)
+            return &hk_commands[i];
+    }
+    return NULL;
+}

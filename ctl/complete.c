@@ -1,0 +1,69 @@
+/* complete.c - see complete.h. */
+#include "ctl/complete.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/display.h"
+#include "ctl/find.h"
+#include "ctl/report.h"
+#include "ctl/units.h"
+
+#define PATIENCE_MS 2000 /* somebody waits at a prompt */
+
+static cJSON *ask_list(const char *runtime_dir)
+{
+    struct hk_find find;
+    struct hk_client client;
+    struct hk_call_error error;
+    char dir[HK_RUNTIME_DIR_MAX + 1];
+    cJSON *result = NULL;
+    if (runtime_dir && hk_find_absolute(runtime_dir, dir, sizeof dir) != 0)
+        return NULL;
+    if (!hk_find_daemon(&find, runtime_dir ? dir : NULL, &client))
+        return NULL;
+    enum hk_call call = hk_client_call(&client, "list", NULL, PATIENCE_MS, &result, &error);
+    if (call == HK_CALL_REFUSED)
+        cJSON_Delete(error.object);
+    hk_client_close(&client);
+    return call == HK_CALL_OK ? result : NULL;
+}
+
+/* Whether an earlier process has the same text there. */
+static bool is_repeated(const cJSON *processes, const cJSON *process, const char *kind, const char *text)
+{
+    const cJSON *p;
+    cJSON_ArrayForEach(p, processes)
+    {
+        const char *other = hk_json_string(p, kind);
+        if (p == process)
+            return false;
+        if (other && strcmp(other, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_value(const cJSON *processes, const cJSON *process, const char *kind)
+{
+    const char *text = hk_json_string(process, kind), *comm = hk_json_string(process, "comm");
+    double number = hk_json_number(process, kind);
+    if (text && text[0] && !is_repeated(processes, process, kind, text)) {
+        char *clean = hk_display_clean(text);
+        printf("%s\n", clean);
+        free(clean);
+    } else if (number > 0) {
+        char *clean = hk_display_clean(comm);
+        printf("%s\t%s\n", hk_units_plain(number).s, clean);
+        free(clean);
+    }
+}
+
+int hk_complete(const char *kind, const char *runtime_dir)
+{
+    cJSON *result = ask_list(runtime_dir);
+    const cJSON *process, *processes = hk_json_member(result, "processes");
+    cJSON_ArrayForEach(process, processes) print_value(processes, process, kind);
+    cJSON_Delete(result);
+    return HK_EXIT_OK;
+}

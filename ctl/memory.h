@@ -1,0 +1,15 @@
+/*
+ * memory.h - what the tool does without memory: it says so and ends.
+ */
+#ifndef HAKMEM_CTL_MEMORY_H
+#define HAKMEM_CTL_MEMORY_H
+
+#include "shm/base.h"
+
+/* The pointer itself; where it is NULL, one line on stderr and exit status 1. */
+void *hk_need(void *pointer);
+
+/* array, grown where it must be so that it holds one element more than count; capacity in elements. */
+void *hk_grow(void *array, size_t count, size_t *capacity, size_t element_bytes);
+
+#endif

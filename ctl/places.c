@@ -1,0 +1,124 @@
+/* places.c - see places.h. */
+#include "ctl/places.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shm/base.h"
+
+#define LIBRARY "libhakmem.so"
+#define DAEMON  "hakmemd"
+
+/* The directory the tool is in; "" where /proc does not say. */
+static const char *own_dir(char *buf, size_t size)
+{
+    ssize_t len = readlink("/proc/self/exe", buf, size - 1);
+    buf[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(buf, '/');
+    if (slash)
+        *slash = '\0';
+    return buf;
+}
+
+static bool is_file(const char *path, int access_mode)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, access_mode) == 0;
+}
+
+/* The first of some places that has the file: each a directory and a path in it, the tool's own where the
+ * directory is NULL. */
+struct place {
+    const char *dir, *path;
+};
+
+static bool find_in(const struct place *places, unsigned count, int access_mode, char *buf, size_t size)
+{
+    char own[PATH_MAX], joined[2 * PATH_MAX], whole[PATH_MAX];
+    own_dir(own, sizeof own);
+    for (unsigned i = 0; i < count; i++) {
+        const char *dir = places[i].dir ? places[i].dir : own;
+        snprintf(joined, sizeof joined, "%s/%s", dir, places[i].path);
+        if (dir[0] == '/' && is_file(joined, access_mode) && realpath(joined, whole) &&
+            (size_t)snprintf(buf, size, "%s", whole) < size)
+            return true;
+    }
+    return false;
+}
+
+static bool loadable(const char *path, char *error, size_t size)
+{
+    if (!strpbrk(path, " :$\t\n"))
+        return true;
+    snprintf(error, size, "%s: LD_PRELOAD cannot hold a path with a blank, ':' or '$' in it", path);
+    return false;
+}
+
+bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
+{
+    static const struct place places[] = {{NULL, "../lib/" LIBRARY},
+                                          {NULL, "../" HAKMEM_RELATIVE_LIBDIR "/" LIBRARY},
+                                          {HAKMEM_LIBDIR, LIBRARY}};
+    const char *chosen = getenv("HAKMEM_LIBRARY"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    char whole[PATH_MAX];
+    if (chosen && chosen[0]) {
+        if (!realpath(chosen, whole) || !is_file(whole, R_OK)) {
+            snprintf(error, error_size, "HAKMEM_LIBRARY: '%s': %s", chosen,
+                     strerror(errno ? errno : EINVAL)); /* NOLINT(concurrency-mt-unsafe): one thread */
+            return false;
+        }
+        snprintf(buf, size, "%s", whole);
+        return loadable(buf, error, error_size);
+    }
+    if (!find_in(places, HK_COUNT_OF(places), R_OK, buf, size)) {
+        snprintf(error, error_size,
+                 LIBRARY " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
+        return false;
+    }
+    return loadable(buf, error, error_size);
+}
+
+bool hk_place_daemon(char *buf, size_t size)
+{
+    static const struct place places[] = {
+        {NULL, "../daemon/" DAEMON}, {NULL, DAEMON},          {NULL, "../sbin/" DAEMON},
+        {HAKMEM_SBINDIR, DAEMON},    {HAKMEM_BINDIR, DAEMON},
+    };
+    return find_in(places, HK_COUNT_OF(places), X_OK, buf, size) || hk_place_program(DAEMON, buf, size) == 0;
+}
+
+/* 0, ENOENT or EACCES. */
+static int try_program(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return errno == EACCES ? EACCES : ENOENT;
+    return S_ISREG(st.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
+}
+
+int hk_place_program(const char *name, char *buf, size_t size)
+{
+    const char *path = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    int result = ENOENT;
+    if (name[0] == '\0')
+        return ENOENT;
+    if (strchr(name, '/')) {
+        snprintf(buf, size, "%s", name);
+        return try_program(name);
+    }
+    for (path = path ? path : "/bin:/usr/bin"; path; path = strchr(path, ':'), path += path ? 1 : 0) {
+        int len = (int)strcspn(path, ":");
+        int wrote = snprintf(buf, size, "%.*s%s%s", len, path, len ? "/" : "", name);
+        int error = wrote > 0 && (size_t)wrote < size ? try_program(buf) : ENOENT;
+        if (error == 0)
+            return 0;
+        if (error == EACCES)
+            result = EACCES;
+    }
+    return result;
+}

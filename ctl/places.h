@@ -1,0 +1,23 @@
+/*
+ * places.h - where hakmem's files are: the library to preload, the daemon to start.
+ *
+ * Beside the tool in a build folder, else where they were installed.
+ */
+#ifndef HAKMEM_CTL_PLACES_H
+#define HAKMEM_CTL_PLACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Path of libhakmem.so into buf: $HAKMEM_LIBRARY and nothing else where that is set. False, with a sentence
+ * in error: there is none, or the dynamic linker could not take the path (blanks, ':' and '$' have a meaning
+ * in LD_PRELOAD). */
+bool hk_place_library(char *buf, size_t size, char *error, size_t error_size);
+
+/* Path of hakmemd into buf; looked for in $PATH last. False: there is none. */
+bool hk_place_daemon(char *buf, size_t size);
+
+/* Path of a program as a shell would find it. 0, or ENOENT (not found) or EACCES (found, not executable). */
+int hk_place_program(const char *name, char *buf, size_t size);
+
+#endif

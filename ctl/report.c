@@ -1,0 +1,60 @@
+/* report.c - see report.h. */
+#include "ctl/report.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/display.h"
+#include "ctl/memory.h"
+
+static bool verbose;
+
+/* Lines are cleaned one by one: a newline is the one control character that is meant. */
+static void say(const char *prefix, const char *format, va_list values)
+{
+    char *message = NULL, *rest = NULL;
+    if (vasprintf(&message, format, values) < 0)
+        message = NULL;
+    hk_need(message);
+    fprintf(stderr, "hakmemctl: %s", prefix);
+    for (char *line = strtok_r(message, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *clean = hk_display_clean(line);
+        fprintf(stderr, "%s\n", clean);
+        free(clean);
+    }
+    free(message);
+}
+
+void hk_error(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    say("", format, values);
+    va_end(values);
+}
+
+void hk_warning(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    say("warning: ", format, values);
+    va_end(values);
+}
+
+void hk_tell(const char *format, ...)
+{
+    va_list values;
+    if (!verbose)
+        return;
+    va_start(values, format);
+    say("", format, values);
+    va_end(values);
+}
+
+void hk_be_verbose(void)
+{
+    verbose = true;
+}
