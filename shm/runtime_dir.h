@@ -28,7 +28,8 @@ int hk_runtime_dir_candidate(unsigned index, bool trust_env, uid_t uid, char *bu
 int hk_runtime_dir_user(uid_t uid, char *buf, size_t size);
 
 /* Whether a directory is one that only uid or root can put sockets into: a real directory, owned by uid
- * or root, not writable by others. 0 or an errno: ENOENT, ENOTDIR, EPERM (owner or mode). */
+ * or root, not writable by others. HK_RUNTIME_DIR_SYSTEM may have any owner: /run is root's, so root gave
+ * it to the service's user. 0 or an errno: ENOENT, ENOTDIR, EPERM (owner or mode). */
 int hk_runtime_dir_check(const char *dir, uid_t uid);
 
 /* dir + "/" + name into buf; 0 or ENAMETOOLONG. */
