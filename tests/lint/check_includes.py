@@ -37,7 +37,11 @@ OUTSIDE = [
 ]
 # The library declares what it replaces.
 EXCEPTIONS = {("lib", "malloc.h")}
-PACKAGES = {"config": ["libcjson"], "daemon": ["libuv", "libcjson", "libsystemd"], "ctl": ["libuv", "libcjson"]}
+PACKAGES = {
+    "config": ["libcjson"],
+    "daemon": ["libuv", "libcjson", "libsystemd"],
+    "ctl": ["libuv", "libcjson"],
+}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include(?:_next)?[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 
@@ -76,7 +80,8 @@ def package_flags(floor):
     flags = []
     for package in PACKAGES.get(floor, []):
         # A header whose package is missing says so itself when it is compiled.
-        found = subprocess.run(["pkg-config", "--cflags", package], capture_output=True, text=True, check=False)
+        command = ["pkg-config", "--cflags", package]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
         flags += shlex.split(found.stdout)
     return flags
 
@@ -99,7 +104,9 @@ def check_headers(report, cc, names):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cc", default="cc", help="the compiler, with options (default: cc)")
     args = parser.parse_args()
     report = tree.Report()

@@ -11,7 +11,8 @@ FLOORS = ("shm", "lib", "config", "daemon", "ctl")
 def files():
     """Paths of every file of the project, relative to its root: what git tracks or would, or, in a tree
     without git, all but the build folders."""
-    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard"]
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files"]
+    command += ["--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         names = [pathlib.PurePosixPath(line) for line in listed.splitlines()]

@@ -1,0 +1,82 @@
+"""The allocators that are compared: where they are, and how a program gets one."""
+
+import dataclasses
+import glob
+import os
+
+
+class NotFound(Exception):
+    """An allocator was asked for that is not there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Allocator:
+    name: str
+    path: str  # of the library; of the C library itself for glibc
+    is_libc: bool = False
+
+    def expectation(self):
+        """What a benchmark program compares the allocator with that serves it."""
+        return "libc" if self.is_libc else self.path
+
+    def environment(self, build, *, always_preload=False, probe_file=None):
+        """The environment of a program served by this allocator. always_preload: for programs that are
+        linked with an allocator of their own, which the C library's must come before."""
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("HAKMEM_", "MALLOC_"))}
+        env["BENCH_EXPECT"] = self.expectation()
+        # Nothing measured greets a daemon: that is what most programs of most hosts meet.
+        env["HAKMEM_RUNTIME_DIR"] = "/nonexistent/hakmem"
+        preload = [self.path] if always_preload or not self.is_libc else []
+        if probe_file:
+            # First, so that it is started last.
+            preload.insert(0, os.path.join(build, "tests/bench/libbenchprobe.so"))
+            env["BENCH_PROBE"] = probe_file
+        env.pop("LD_PRELOAD", None)
+        if preload:
+            env["LD_PRELOAD"] = ":".join(preload)
+        return env
+
+
+def libc_path():
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        for line in maps:
+            path = line.rstrip("\n").partition("/")
+            if os.path.basename(path[2]).startswith(("libc.so.6", "libc-2.")):
+                return "/" + path[2]
+    raise NotFound("glibc: this Python is not linked with it")
+
+
+def find_library(pattern):
+    found = sorted(glob.glob(f"/usr/lib/*/{pattern}") + glob.glob(f"/usr/local/lib/{pattern}"))
+    return os.path.realpath(found[0]) if found else None
+
+
+# Debian's packages, in the order of the report's columns.
+PEERS = {
+    "jemalloc": ("libjemalloc.so.2", "libjemalloc2"),
+    "mimalloc": ("libmimalloc.so.2*", "libmimalloc2.0"),
+    "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
+}
+NAMES = ["glibc", *PEERS, "hakmem"]
+
+
+def find(name, build):
+    if name == "glibc":
+        return Allocator(name, libc_path(), is_libc=True)
+    if name == "hakmem":
+        path = os.path.join(build, "lib/libhakmem.so")
+        if not os.path.exists(path):
+            raise NotFound(f"hakmem: {path} is not built")
+        return Allocator(name, os.path.realpath(path))
+    if name in PEERS:
+        pattern, package = PEERS[name]
+        path = find_library(pattern)
+        if not path:
+            raise NotFound(f"{name}: no {pattern} on this host (Debian: {package})")
+        return Allocator(name, path)
+    name, equals, path = name.partition("=")
+    if not equals:
+        raise NotFound(f"no allocator '{name}': one of {', '.join(NAMES)}, or NAME=PATH of a library")
+    if not os.path.isfile(path):
+        raise NotFound(f"{name}: {path}: no such file")
+    return Allocator(name, os.path.realpath(path))

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Compares hakmem with other allocators: speed, and what it costs in memory.
+
+Runs are interleaved: in each run every row is measured with every allocator in turn, the first one
+another each time, so that what else the machine does meets all of them. Every program proves from inside
+which allocator serves it, and refuses to report another's figures. The report is Markdown; --json keeps
+all samples.
+"""
+
+import argparse
+import fnmatch
+import json
+import os
+import shutil
+import sys
+
+import allocators
+import report
+import rows
+
+QUICK = 0.05
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="rows, groups or globs (default: all; see --list)")
+    add("--against", metavar="LIST", help="allocators, with commas (default: those of "
+        f"{', '.join(allocators.NAMES)} that are there); NAME=PATH is any other library")
+    add("--runs", type=int, default=5, metavar="N", help="interleaved runs (default: 5)")
+    add("--quick", action="store_true", help="a twentieth of the operations, to see that all works")
+    add("--json", metavar="FILE", help="write every sample and the machine there")
+    add("--build", default="build", metavar="DIR", help="build folder (default: build)")
+    add("--list", action="store_true", help="list the rows and stop")
+    args = parser.parse_args()
+    if args.runs < 1:
+        parser.error("--runs: at least 1")
+    return parser, args
+
+
+def choose_rows(parser, names):
+    if not names:
+        return rows.ROWS
+    for name in names:
+        if not any(fnmatch.fnmatch(row.name, name) or row.group == name for row in rows.ROWS):
+            parser.error(f"no row or group '{name}'; --list shows them")
+    return [row for row in rows.ROWS if any(fnmatch.fnmatch(row.name, n) or row.group == n for n in names)]
+
+
+def choose_allocators(parser, args):
+    """Those asked for must be there; those not asked for may be missing."""
+    chosen = []
+    for name in args.against.split(",") if args.against else allocators.NAMES:
+        try:
+            chosen.append(allocators.find(name.strip(), args.build))
+        except allocators.NotFound as missing:
+            if args.against:
+                parser.error(f"--against: {missing}")
+            print(f"bench: left out: {missing}", file=sys.stderr)
+    if len({a.name for a in chosen}) != len(chosen):
+        parser.error("--against: each allocator needs a name of its own")
+    return chosen
+
+
+def drop_impossible(chosen):
+    """Leaves out the rows whose programs this host lacks, and says so."""
+    kept = []
+    for row in chosen:
+        missing = [program for program in row.wants if not shutil.which(program)]
+        if missing:
+            print(f"bench: left out: {row.name}: no {', '.join(missing)}", file=sys.stderr)
+        else:
+            kept.append(row)
+    return kept
+
+
+def say_progress(text):
+    """One line that is written over, for who watches; nothing in a log."""
+    if sys.stderr.isatty():
+        print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+
+
+def measure(args, chosen_rows, chosen, share):
+    """Returns figures and whether everything could be measured."""
+    results = {row.name: {} for row in chosen_rows}
+    broken = set()
+    for run in range(args.runs):
+        for row in chosen_rows:
+            first = run % len(chosen)
+            for allocator in chosen[first:] + chosen[:first]:
+                if (row.name, allocator.name) in broken:
+                    continue
+                say_progress(f"run {run + 1}/{args.runs}  {row.name}  {allocator.name}")
+                try:
+                    sample = row.sample(args.build, allocator, share)
+                except rows.Failed as failure:
+                    broken.add((row.name, allocator.name))
+                    results[row.name].pop(allocator.name, None)
+                    say_progress("")
+                    print(f"bench: {row.name} with {allocator.name}: {failure}", file=sys.stderr)
+                    continue
+                results[row.name].setdefault(allocator.name, report.Figures([])).samples.append(sample)
+    say_progress("")
+    return results, not broken
+
+
+def main():
+    parser, args = parse_arguments()
+    if args.list:
+        for row in rows.ROWS:
+            print(f"{row.name:18} {row.group:10} {row.what}")
+        return 0
+    args.build = os.path.abspath(args.build)
+    chosen_rows = drop_impossible(choose_rows(parser, args.names))
+    chosen = choose_allocators(parser, args)
+    if not chosen_rows or not chosen:
+        parser.error("nothing is left to measure")
+    facts = report.machine()
+    share = QUICK if args.quick else 1.0
+    results, whole = measure(args, chosen_rows, chosen, share)
+    print(report.markdown(facts, chosen, chosen_rows, results, args.runs, share))
+    if args.json:
+        document = report.as_json(facts, chosen, chosen_rows, results, args.runs, share)
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.write("\n")
+    return 0 if whole else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
