@@ -189,7 +189,12 @@ struct hk_desc {
 
 /* Directory word: who holds a cell. A claim is one compare-and-swap from free, or from a claim that the
  * tuning memfd's dead table names, and counts the sequence up so that no two claims look alike. */
-enum hk_cell_kind { HK_CELL_FREE = 0, HK_CELL_AREA = 1, HK_CELL_SLOT = 2 };
+enum hk_cell_kind {
+    HK_CELL_FREE = 0,
+    HK_CELL_AREA = 1,
+    HK_CELL_SLOT = 2,
+    HK_CELL_CLAIMED = 3, /* being made ready: nothing to read yet */
+};
 
 #define HK_DIR_KIND(w) ((unsigned)((w)&3))
 #define HK_DIR_AREA(w) ((unsigned)(((w) >> 2) & 0x3fff))
@@ -215,6 +220,7 @@ enum hk_verdict {
     HK_VERDICT_APPLIED = 1,
     HK_VERDICT_CLAMPED = 2, /* out of range here: the nearest bound is in force */
     HK_VERDICT_UNKNOWN = 3, /* no such size class or choice in this library */
+    HK_VERDICT_LAPSED = 4,  /* its daemon fell silent: the process's own value is in force */
     HK_VERDICTS
 };
 

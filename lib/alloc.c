@@ -1,0 +1,211 @@
+/*
+ * alloc.c - see alloc.h: what the hot path hands on, and the operations built on it.
+ */
+#include "lib/alloc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/big.h"
+#include "lib/bin.h"
+#include "lib/control.h"
+#include "lib/foreign.h"
+#include "lib/init.h"
+#include "lib/misuse.h"
+#include "lib/process.h"
+#include "lib/publish.h"
+
+void *hk_out_of_memory(void)
+{
+    hk_count(&hk_process.failed_allocs_total, 1);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* ---- malloc ---- */
+
+static void *big(size_t size, size_t align, bool *zeroed)
+{
+    *zeroed = false;
+    if (HK_UNLIKELY(size > HK_MAX_REQUEST || align > HK_MAX_REQUEST || !hk_init_ready()))
+        return hk_out_of_memory();
+    void *p = hk_big_alloc(size, align, zeroed);
+    return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
+}
+
+/* A block for a thread that has no heap: past its last destructor, or there was no memory for one. */
+static HK_COLD void *small_late(unsigned size_class)
+{
+    struct hk_heap *heap = hk_heap_late_take();
+    if (heap == NULL)
+        return NULL;
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    void *block = bin->alloc;
+    if (block != NULL)
+        bin->alloc = hk_next(block);
+    else
+        block = hk_bin_supply(heap, size_class);
+    hk_heap_late_drop();
+    return block;
+}
+
+static void *small(struct hk_heap *heap, unsigned size_class)
+{
+    if (HK_UNLIKELY(heap == NULL))
+        return small_late(size_class);
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    void *block = bin->alloc;
+    if (block == NULL)
+        return hk_bin_supply(heap, size_class);
+    bin->alloc = hk_next(block);
+    return block;
+}
+
+HK_NOINLINE void *hk_malloc_slow(size_t size)
+{
+    if (size > HK_SMALL_MAX) {
+        bool zeroed;
+        return big(size, HK_MIN_ALIGN, &zeroed);
+    }
+    unsigned size_class = hk_class_of_size(size);
+    struct hk_heap *heap = hk_heap_get();
+    void *block = small(heap, size_class);
+    if (HK_LIKELY(block != NULL))
+        return block;
+    /* What this heap and the process keep for later may be enough. */
+    hk_control_trim(heap, 0);
+    block = small(heap, size_class);
+    return block != NULL ? block : hk_out_of_memory();
+}
+
+/* ---- free ---- */
+
+static HK_COLD void free_late(void *p, uint32_t slab, unsigned size_class)
+{
+    struct hk_heap *heap = hk_heap_late_take();
+    if (heap != NULL) {
+        hk_bin_count_bypass(heap, size_class);
+        hk_heap_late_drop();
+    }
+    hk_count(&hk_process.late_frees_total, 1);
+    hk_bin_bypass(slab, size_class, p);
+}
+
+HK_NOINLINE void hk_free_slow(void *p)
+{
+    if (p == NULL)
+        return;
+    size_t slab = hk_slab_of(p);
+    if (HK_UNLIKELY(slab >= hk_arena_slabs())) {
+        hk_foreign_free(p);
+        return;
+    }
+    unsigned offset = hk_meta_of(slab);
+    if (offset == 0) {
+        hk_big_free(p, (uint32_t)slab);
+        return;
+    }
+    unsigned size_class = hk_class_of_bin_offset(offset);
+    struct hk_heap *heap = hk_heap_get();
+    if (HK_UNLIKELY(heap == NULL))
+        free_late(p, (uint32_t)slab, size_class);
+    else
+        hk_bin_accept(heap, size_class, p);
+}
+
+/* ---- calloc, aligned ---- */
+
+void *hk_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (HK_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)))
+        return hk_out_of_memory();
+    if (bytes > HK_SMALL_MAX) {
+        bool zeroed;
+        void *p = big(bytes, HK_MIN_ALIGN, &zeroed);
+        return p == NULL || zeroed ? p : memset(p, 0, bytes);
+    }
+    void *p = hk_malloc(bytes);
+    return HK_LIKELY(p != NULL) ? memset(p, 0, bytes) : NULL;
+}
+
+/* Slabs are aligned to their size and blocks lie at multiples of theirs: the first class that is a multiple
+ * of the alignment will do. */
+static size_t aligned_class_bytes(size_t align, size_t size)
+{
+    unsigned c = hk_class_of_size(size > align ? size : align);
+    while (c < HK_CLASSES && hk_classes[c].bytes % align != 0)
+        c++;
+    return c < HK_CLASSES ? hk_classes[c].bytes : 0;
+}
+
+void *hk_aligned(size_t align, size_t size)
+{
+    if (align <= HK_MIN_ALIGN)
+        return hk_malloc(size);
+    if (align <= HK_SMALL_MAX && size <= HK_SMALL_MAX) {
+        size_t bytes = aligned_class_bytes(align, size);
+        if (bytes != 0)
+            return hk_malloc(bytes);
+    }
+    bool zeroed;
+    return big(size, align, &zeroed);
+}
+
+/* ---- usable size, realloc ---- */
+
+size_t hk_usable(const void *p)
+{
+    if (p == NULL)
+        return 0;
+    size_t slab = hk_slab_of(p);
+    if (slab >= hk_arena_slabs())
+        return hk_foreign_usable(p);
+    unsigned offset = hk_meta_of(slab);
+    if (offset == 0)
+        return hk_big_usable(p, (uint32_t)slab);
+    unsigned size_class = hk_class_of_bin_offset(offset);
+    if (!hk_slab_is_block((uint32_t)slab, size_class, p))
+        hk_die_not_a_block("malloc_usable_size", p);
+    return hk_classes[size_class].bytes;
+}
+
+static void *copy_to(void *p, size_t usable, size_t size)
+{
+    void *to = hk_malloc(size);
+    if (to == NULL)
+        return NULL;
+    memcpy(to, p, usable < size ? usable : size);
+    hk_free(p);
+    return to;
+}
+
+/* A block that shrinks stays where it is until half of it is unused. */
+static bool fits(size_t usable, size_t size)
+{
+    return size <= usable && (size > usable / 2 || usable <= 64);
+}
+
+void *hk_realloc(void *p, size_t size)
+{
+    if (p == NULL)
+        return hk_malloc(size);
+    if (size == 0) {
+        hk_free(p);
+        return NULL;
+    }
+    size_t slab = hk_slab_of(p);
+    if (HK_UNLIKELY(slab >= hk_arena_slabs()))
+        return hk_foreign_realloc(p, size);
+    unsigned offset = hk_meta_of(slab);
+    if (offset != 0) {
+        unsigned size_class = hk_class_of_bin_offset(offset);
+        if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, p)))
+            hk_die_not_a_block("realloc", p);
+        size_t usable = hk_classes[size_class].bytes;
+        return fits(usable, size) ? p : copy_to(p, usable, size);
+    }
+    size_t usable = hk_big_usable(p, (uint32_t)slab);
+    void *resized = hk_big_resize(p, (uint32_t)slab, size);
+    return resized != NULL ? resized : copy_to(p, usable, size);
+}

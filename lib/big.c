@@ -1,0 +1,285 @@
+/* big.c - see big.h. */
+#include "lib/big.h"
+
+#include "lib/arena.h"
+#include "lib/big_cache.h"
+#include "lib/misuse.h"
+#include "lib/os.h"
+#include "lib/params.h"
+#include "lib/process.h"
+#include "lib/retain.h"
+#include "lib/superslab.h"
+
+/* Below this, copying is cheaper than moving page tables and leaves no mapping of its own behind. */
+#define MOVE_MIN (HK_MIB)
+
+/* A huge block that shrinks by less keeps its pages: each shrinking is a system call. */
+#define SHRINK_MIN HK_SLAB_BYTES
+
+static uint32_t slabs_for(size_t bytes)
+{
+    return (uint32_t)((bytes + HK_SLAB_BYTES - 1) >> HK_SLAB_SHIFT);
+}
+
+static uint32_t superslabs_for(size_t bytes)
+{
+    return (uint32_t)((bytes + HK_SUPERSLAB_BYTES - 1) >> HK_SUPERSLAB_SHIFT);
+}
+
+static bool is_huge_request(size_t bytes, size_t align)
+{
+    return bytes > HK_BIG_MAX || align > HK_SUPERSLAB_BYTES;
+}
+
+/* Bytes of addresses that are mapped for the block. Only huge ones say so themselves. */
+static size_t held(const struct hk_slab *s)
+{
+    return s->mapped != 0 ? s->mapped : (size_t)s->span * HK_SLAB_BYTES;
+}
+
+/* ---- live blocks ---- */
+
+static void count_live(const struct hk_slab *s, unsigned kind)
+{
+    bool huge = kind == HK_SLAB_HUGE;
+    hk_count(huge ? &hk_process.huge_allocs_total : &hk_process.big_allocs_total, 1);
+    hk_count(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, 1);
+    hk_count(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, s->bytes);
+}
+
+static void count_dead(const struct hk_slab *s, unsigned kind)
+{
+    bool huge = kind == HK_SLAB_HUGE;
+    hk_count(huge ? &hk_process.huge_frees_total : &hk_process.big_frees_total, 1);
+    hk_uncount(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, 1);
+    hk_uncount(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, s->bytes);
+}
+
+/* A big block whose size changed stays one block. */
+static void recount_bytes(struct hk_slab *s, unsigned kind, size_t bytes)
+{
+    hk_au64 *total = kind == HK_SLAB_HUGE ? &hk_process.huge_bytes : &hk_process.big_bytes;
+    hk_count(total, bytes - s->bytes);
+    s->bytes = bytes;
+}
+
+static void *enter(uint32_t slab, unsigned kind, size_t bytes)
+{
+    struct hk_slab *s = hk_slab_at(slab);
+    s->bytes = bytes;
+    atomic_store_explicit(&s->kind, (uint8_t)kind, memory_order_release);
+    count_live(s, kind);
+    return (void *)hk_slab_start(slab);
+}
+
+/* What kind of block starts at p; HK_SLAB_NONE where none does. */
+static unsigned kind_at(const void *p, uint32_t slab)
+{
+    unsigned kind = atomic_load_explicit(&hk_slab_at(slab)->kind, memory_order_acquire);
+    bool starts_here = (uintptr_t)p == hk_slab_start(slab);
+    return starts_here && (kind == HK_SLAB_BIG || kind == HK_SLAB_HUGE) ? kind : HK_SLAB_NONE;
+}
+
+bool hk_big_is_block(const void *p, uint32_t slab)
+{
+    return kind_at(p, slab) != HK_SLAB_NONE;
+}
+
+size_t hk_big_usable(const void *p, uint32_t slab)
+{
+    if (kind_at(p, slab) == HK_SLAB_NONE)
+        hk_die_not_a_block("malloc_usable_size", p);
+    return hk_slab_at(slab)->bytes;
+}
+
+/* ---- taking and giving back ---- */
+
+static void *take_cached(size_t bytes, size_t align)
+{
+    struct hk_cached block;
+    if (!hk_big_cache_take(slabs_for(bytes), align, &block))
+        return NULL;
+    struct hk_slab *s = hk_slab_at(block.slab);
+    hk_uncount(&hk_process.retained_bytes, held(s));
+    hk_count(&hk_process.big_cache_hits_total, 1);
+    return enter(block.slab, s->mapped != 0 ? HK_SLAB_HUGE : HK_SLAB_BIG, bytes);
+}
+
+static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
+{
+    uint32_t n = slabs_for(bytes);
+    int64_t slab = hk_slabs_take(n, align, zeroed);
+    if (slab < 0)
+        return NULL;
+    struct hk_slab *s = hk_slab_at((uint32_t)slab);
+    s->span = n;
+    s->mapped = 0;
+    s->moved = false;
+    return enter((uint32_t)slab, HK_SLAB_BIG, bytes);
+}
+
+static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
+{
+    size_t mapped;
+    int64_t first = hk_arena_take_run(bytes, align < HK_SUPERSLAB_BYTES ? HK_SUPERSLAB_BYTES : align, &mapped,
+                                      zeroed);
+    if (first < 0)
+        return NULL;
+    uint32_t slab = (uint32_t)first * HK_SLABS_PER_SUPERSLAB;
+    struct hk_slab *s = hk_slab_at(slab);
+    s->span = superslabs_for(mapped);
+    s->mapped = mapped;
+    s->moved = false;
+    hk_retain_faulted();
+    return enter(slab, HK_SLAB_HUGE, bytes);
+}
+
+void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
+{
+    size_t bytes = hk_round_up(size == 0 ? 1 : size, hk_page_bytes);
+    *zeroed = false;
+    void *p = take_cached(bytes, align);
+    if (p == NULL)
+        p = is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
+                                          : take_slabs(bytes, align, zeroed);
+    /* Cached blocks may be what stands in the way. */
+    if (p == NULL && hk_retain_trim(0) != 0)
+        p = is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
+                                          : take_slabs(bytes, align, zeroed);
+    return p;
+}
+
+/* To the SuperSlab, or to the system. Returns the bytes that went back to the system. */
+static size_t give(uint32_t slab)
+{
+    struct hk_slab *s = hk_slab_at(slab);
+    size_t mapped = s->mapped;
+    if (mapped == 0) {
+        hk_slabs_give(slab, s->span);
+        return 0;
+    }
+    if (s->moved)
+        hk_arena_uncount_moved();
+    hk_arena_give_run(slab / HK_SLABS_PER_SUPERSLAB, s->span, mapped);
+    return mapped;
+}
+
+static bool keep(uint32_t slab)
+{
+    const struct hk_slab *s = hk_slab_at(slab);
+    if (s->moved)
+        return false; /* a mapping of its own, and those are limited */
+    struct hk_cached block = {.slab = slab, .slabs = (uint32_t)(held(s) >> HK_SLAB_SHIFT)};
+    hk_count(&hk_process.retained_bytes, held(s));
+    if (hk_big_cache_put(block, hk_param(HK_TUNE_big_cache_bytes)))
+        return true;
+    hk_uncount(&hk_process.retained_bytes, held(s));
+    return false;
+}
+
+void hk_big_free(void *p, uint32_t slab)
+{
+    struct hk_slab *s = hk_slab_at(slab);
+    uint8_t kind = (uint8_t)kind_at(p, slab);
+    /* One of two threads that free the same block loses here. */
+    if (kind == HK_SLAB_NONE || !atomic_compare_exchange_strong(&s->kind, &kind, HK_SLAB_NONE))
+        hk_die_not_a_block("free", p);
+    count_dead(s, kind);
+    if (!keep(slab)) {
+        size_t gone = give(slab);
+        if (gone != 0)
+            hk_count(&hk_process.purged_bytes_total, gone);
+    }
+    hk_retain_check();
+}
+
+size_t hk_big_cache_drain(size_t bytes)
+{
+    struct hk_cached block;
+    size_t gone = 0;
+    while (gone < bytes && hk_big_cache_evict(&block)) {
+        hk_uncount(&hk_process.retained_bytes, held(hk_slab_at(block.slab)));
+        gone += give(block.slab); /* a run of slabs stays retained, as slabs */
+    }
+    return gone;
+}
+
+/* ---- resizing ---- */
+
+/* Within the run of slabs; a tail that is no longer needed goes back to the SuperSlab. */
+static bool resize_big(struct hk_slab *s, uint32_t slab, size_t bytes)
+{
+    uint32_t need = slabs_for(bytes);
+    if (bytes > HK_BIG_MAX || need > s->span)
+        return false;
+    recount_bytes(s, HK_SLAB_BIG, bytes);
+    if (need < s->span) {
+        uint32_t spare = s->span - need;
+        s->span = need;
+        hk_slabs_give(slab + need, spare);
+        hk_retain_check();
+    }
+    return true;
+}
+
+static bool resize_huge_in_place(struct hk_slab *s, uint32_t slab, size_t bytes)
+{
+    uint32_t first = slab / HK_SLABS_PER_SUPERSLAB;
+    size_t mapped = s->mapped;
+    if (bytes <= HK_BIG_MAX)
+        return false; /* small enough to move into slabs */
+    if (bytes > mapped) {
+        if (s->moved)
+            return false; /* its mapping is another's neighbour, not its own continuation */
+        mapped = hk_arena_extend_run(first, mapped, bytes);
+        if (mapped == 0)
+            return false;
+    } else if (bytes + SHRINK_MIN <= mapped) {
+        mapped = hk_arena_shrink_run(first, mapped, bytes);
+        if (mapped < s->mapped)
+            hk_count(&hk_process.purged_bytes_total, s->mapped - mapped);
+    }
+    s->mapped = mapped;
+    s->span = superslabs_for(mapped);
+    recount_bytes(s, HK_SLAB_HUGE, bytes);
+    return true;
+}
+
+/* Moves the pages of a huge block to a longer run. */
+static void *move_huge(struct hk_slab *s, uint32_t slab, size_t bytes)
+{
+    uint32_t first = slab / HK_SLABS_PER_SUPERSLAB;
+    if (bytes < MOVE_MIN || bytes <= s->mapped || (!s->moved && !hk_arena_count_moved()))
+        return NULL;
+    int64_t to = hk_arena_take_addresses(bytes);
+    if (to < 0 || hk_os_move(hk_slab_start(slab), s->mapped, hk_superslab_start((uint32_t)to), bytes) != 0) {
+        if (to >= 0)
+            hk_arena_give_run((uint32_t)to, superslabs_for(bytes), bytes);
+        if (!s->moved)
+            hk_arena_uncount_moved();
+        return NULL;
+    }
+    uint32_t new_slab = (uint32_t)to * HK_SLABS_PER_SUPERSLAB;
+    struct hk_slab *n = hk_slab_at(new_slab);
+    n->span = superslabs_for(bytes);
+    n->mapped = bytes;
+    n->moved = true;
+    count_dead(s, HK_SLAB_HUGE);
+    atomic_store_explicit(&s->kind, HK_SLAB_NONE, memory_order_relaxed);
+    hk_arena_forget_run(first, s->span, s->mapped);
+    return enter(new_slab, HK_SLAB_HUGE, bytes);
+}
+
+void *hk_big_resize(void *p, uint32_t slab, size_t size)
+{
+    unsigned kind = kind_at(p, slab);
+    struct hk_slab *s = hk_slab_at(slab);
+    if (kind == HK_SLAB_NONE)
+        hk_die_not_a_block("realloc", p);
+    if (size <= HK_SMALL_MAX || size > HK_MAX_REQUEST)
+        return NULL;
+    size_t bytes = hk_round_up(size, hk_page_bytes);
+    if (kind == HK_SLAB_BIG)
+        return resize_big(s, slab, bytes) ? p : NULL;
+    return resize_huge_in_place(s, slab, bytes) ? p : move_huge(s, slab, bytes);
+}

@@ -1,0 +1,39 @@
+/*
+ * bin.h - the slow half of bins: swap, refill from slabs, flush to slabs.
+ *
+ * All of it is called by the thread that holds the heap (or holds the late heap's lock).
+ */
+#ifndef HAKMEM_LIB_BIN_H
+#define HAKMEM_LIB_BIN_H
+
+#include "lib/heap.h"
+
+/* A block of the class, when the bin's alloc list is empty. NULL without memory. */
+void *hk_bin_supply(struct hk_heap *heap, unsigned size_class);
+
+/* Takes a block whose bin has no room on its freed list. */
+void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block);
+
+/* Gives every block in the bin, in all bins of the heap, back to its slab. */
+void hk_bin_flush(struct hk_heap *heap, unsigned size_class);
+void hk_heap_flush(struct hk_heap *heap);
+
+/* Puts one block back into its slab without a heap: for threads in late mode. */
+void hk_bin_bypass(uint32_t slab, unsigned size_class, void *block);
+
+/* Counts such a block in the heap's totals (the late heap's, locked). */
+void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class);
+
+/* Makes the totals exact without moving a block: what is on the lists is counted. */
+void hk_heap_settle(struct hk_heap *heap);
+
+/* Lets go of the slabs the heap owns. */
+void hk_heap_disown(struct hk_heap *heap);
+
+/* After a fork, before a heap of a lost thread is used: lists are walked and counted, totals put right. */
+void hk_heap_recount(struct hk_heap *heap);
+
+/* Prepares the bins of a new heap. */
+void hk_bin_init(struct hk_heap *heap);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * fastpath.h - malloc and free when nothing is missing: the whole hot path.
+ *
+ * malloc: the size's bin from a table, pop its alloc list. free: the slab's bin from its meta word, push on
+ * its freed list. One unlikely exit a step; every special case (a thread without a heap, an empty bin, a full
+ * list, NULL, big, foreign or free memory) is folded into those exits by sentinels:
+ *
+ *   - a thread begins with the empty heap, whose bins have no blocks and no room;
+ *   - a slab that serves no class has meta word 0, and bin 0 of every heap has no room.
+ *
+ * No owner check: a block goes into the local bin whoever allocated it; the flush sorts by slab.
+ */
+#ifndef HAKMEM_LIB_FASTPATH_H
+#define HAKMEM_LIB_FASTPATH_H
+
+#include "lib/heap.h"
+#include "lib/slab.h"
+
+void *hk_malloc_slow(size_t size);
+void hk_free_slow(void *p);
+
+HK_INLINE void *hk_malloc(size_t size)
+{
+    unsigned offset;
+    if (HK_LIKELY(size <= HK_FINE_MAX))
+        offset = hk_fine_bins[(size + (1u << HK_FINE_SHIFT) - 1) >> HK_FINE_SHIFT];
+    else if (HK_LIKELY(size <= HK_SMALL_MAX))
+        offset = hk_coarse_bins[(size + (1u << HK_COARSE_SHIFT) - 1) >> HK_COARSE_SHIFT];
+    else
+        return hk_malloc_slow(size);
+    struct hk_bin *bin = (struct hk_bin *)((char *)hk_tls_heap + offset);
+    void *block = bin->alloc;
+    if (HK_UNLIKELY(block == NULL))
+        return hk_malloc_slow(size);
+    bin->alloc = hk_next(block);
+    return block;
+}
+
+HK_INLINE void hk_free(void *p)
+{
+    size_t slab = hk_slab_of(p);
+    if (HK_UNLIKELY(slab >= hk_arena_slabs())) {
+        hk_free_slow(p);
+        return;
+    }
+    struct hk_bin *bin = (struct hk_bin *)((char *)hk_tls_heap + hk_meta_of(slab));
+    uint32_t room = bin->room;
+    if (HK_UNLIKELY(room == 0)) {
+        hk_free_slow(p);
+        return;
+    }
+    hk_set_next(p, bin->freed);
+    bin->freed = p;
+    bin->room = room - 1;
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* flush.c - see flush.h. */
+#include "lib/flush.h"
+
+#include "lib/misuse.h"
+
+#define CHAINS 32 /* gathered at a time; as many slabs as a flushed half usually meets */
+
+struct gathered {
+    uint32_t slab; /* + 1; 0: unused */
+    struct hk_chain chain;
+};
+
+static unsigned hand_over(unsigned heap, unsigned size_class, struct gathered *g, bool *emptied)
+{
+    unsigned count = g->chain.count;
+    uint32_t slab = g->slab - 1;
+    g->slab = 0;
+    return hk_slab_push(slab, heap, size_class, &g->chain, emptied) ? count : 0;
+}
+
+unsigned hk_flush_list(unsigned heap, unsigned size_class, void *first, unsigned count, bool *emptied)
+{
+    struct gathered table[CHAINS];
+    for (unsigned i = 0; i < CHAINS; i++)
+        table[i].slab = 0;
+    unsigned remote = 0;
+    void *block = first, *before = NULL;
+    for (; count > 0; count--) {
+        size_t slab = hk_slab_of(block);
+        if (HK_UNLIKELY(slab >= hk_arena_slabs() || hk_meta_of(slab) != hk_bin_offset_of_class(size_class)))
+            hk_die_damaged_list(before, block, size_class);
+        if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, block)))
+            hk_die_interior(block, (uint32_t)slab);
+        before = block;
+        void *next = hk_next(block);
+        struct gathered *g = &table[slab % CHAINS];
+        if (g->slab != slab + 1) {
+            if (g->slab != 0)
+                remote += hand_over(heap, size_class, g, emptied);
+            g->slab = (uint32_t)slab + 1;
+            g->chain = (struct hk_chain){block, block, 1};
+        } else {
+            hk_set_next(block, g->chain.first);
+            g->chain.first = block;
+            g->chain.count++;
+        }
+        block = next;
+    }
+    for (unsigned i = 0; i < CHAINS; i++) {
+        if (table[i].slab != 0)
+            remote += hand_over(heap, size_class, &table[i], emptied);
+    }
+    return remote;
+}

@@ -1,0 +1,109 @@
+/*
+ * foreign.c - see foreign.h.
+ *
+ * A pointer is taken for the C library's if it lies in the brk heap, or starts a mapping that looks like one
+ * of its mmapped chunks, and if the size in front of it makes sense (glibc, malloc/malloc.c: a chunk's size
+ * with three flag bits lies in the word before the block; the whole of a mmapped chunk is in whole pages).
+ */
+#include "lib/foreign.h"
+
+#include <stdbool.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <link.h>
+
+#include "lib/geometry.h"
+#include "lib/misuse.h"
+#include "lib/os.h"
+#include "lib/process.h"
+#include "lib/syscall.h"
+
+extern void __libc_free(void *p) __attribute__((weak));
+extern void *__libc_realloc(void *p, size_t size) __attribute__((weak));
+
+#define CHUNK_MMAPPED ((size_t)2)
+#define CHUNK_FLAGS   ((size_t)7)
+#define CHUNK_HEADER  (2 * sizeof(size_t))
+#define CHUNK_MIN     (4 * sizeof(size_t))
+
+static size_t chunk_word(const void *p)
+{
+    return ((const size_t *)p)[-1];
+}
+
+/* The end of the program's own image, above which its brk heap begins. */
+static uintptr_t image_end(void)
+{
+    const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = getauxval(AT_PHNUM);
+    uintptr_t base = 0, end = 0;
+    for (size_t i = 0; phdr != NULL && i < count; i++) {
+        if (phdr[i].p_type == PT_PHDR)
+            base = (uintptr_t)phdr - phdr[i].p_vaddr;
+    }
+    for (size_t i = 0; phdr != NULL && i < count; i++) {
+        uintptr_t segment_end = base + phdr[i].p_vaddr + phdr[i].p_memsz;
+        if (phdr[i].p_type == PT_LOAD && segment_end > end)
+            end = segment_end;
+    }
+    return end;
+}
+
+static bool in_brk_heap(const void *p)
+{
+    uintptr_t at = (uintptr_t)p, low = image_end(), high = (uintptr_t)sbrk(0);
+    if (low == 0 || high == UINTPTR_MAX || at < low + CHUNK_HEADER || at >= high)
+        return false;
+    size_t size = chunk_word(p) & ~CHUNK_FLAGS;
+    return size >= CHUNK_MIN && size <= high - (at - CHUNK_HEADER);
+}
+
+/* Whether the page is mapped at all: reading it must not be what ends the program. */
+static bool is_mapped(uintptr_t page)
+{
+    unsigned char present;
+    hk_count(&hk_process.sys_other_total, 1);
+    return HK_SYSCALL(SYS_mincore, page, 1, &present) == 0;
+}
+
+static bool is_mmapped_chunk(const void *p)
+{
+    uintptr_t at = (uintptr_t)p, page = at & ~(uintptr_t)(hk_page_bytes - 1);
+    if (at - page < CHUNK_HEADER || !is_mapped(page))
+        return false;
+    size_t size = chunk_word(p), before = ((const size_t *)p)[-2];
+    uintptr_t start = at - CHUNK_HEADER - before, whole = before + (size & ~CHUNK_FLAGS);
+    return (size & CHUNK_FLAGS) == CHUNK_MMAPPED && whole >= hk_page_bytes && start < at &&
+           ((start | whole) & (hk_page_bytes - 1)) == 0;
+}
+
+static bool is_libc_block(const void *p)
+{
+    return __libc_free != NULL && ((uintptr_t)p & (HK_MIN_ALIGN - 1)) == 0 &&
+           (in_brk_heap(p) || is_mmapped_chunk(p));
+}
+
+void hk_foreign_free(void *p)
+{
+    if (!is_libc_block(p))
+        hk_die_not_a_block("free", p);
+    hk_count(&hk_process.foreign_frees_total, 1);
+    __libc_free(p);
+}
+
+void *hk_foreign_realloc(void *p, size_t size)
+{
+    if (__libc_realloc == NULL || !is_libc_block(p))
+        hk_die_not_a_block("realloc", p);
+    return __libc_realloc(p, size);
+}
+
+size_t hk_foreign_usable(const void *p)
+{
+    if (!is_libc_block(p))
+        hk_die_not_a_block("malloc_usable_size", p);
+    size_t size = chunk_word(p);
+    /* The word behind an arena chunk belongs to it while it is in use. */
+    return (size & ~CHUNK_FLAGS) - ((size & CHUNK_MMAPPED) != 0 ? CHUNK_HEADER : sizeof(size_t));
+}

@@ -1,0 +1,108 @@
+/*
+ * heap.h - a thread's heap: its bins, and the slow half of its state.
+ *
+ * A bin caches one size class in two lists. malloc pops from alloc, free pushes on freed; when alloc runs
+ * out the lists are swapped, and how many blocks went by is learned then: counts are exact, and the hot path
+ * counts nothing but the room left in freed. A freed list that is full becomes a *chunk*, a list of known
+ * length, on the bin's stack of chunks; so what a swap hands over is bounded (8 KiB or 8 blocks) and the
+ * lines a thread works on stay in its first-level cache.
+ *
+ *   alloc  -> b -> b -> b            alloc_count when it was filled
+ *   freed  -> b -> b                 room blocks may still be pushed
+ *   chunks -> [b -> b -> b -> b] -> [b -> b -> b -> b]      linked through their first blocks' second words
+ *
+ * Only the thread that holds a heap touches its bins. Totals are written by that thread and read by any
+ * (mallinfo2, a thread that makes a segment): relaxed atomics. Heaps are pooled when a thread ends and
+ * never destroyed; they live in the window's tables, so an id is an address.
+ */
+#ifndef HAKMEM_LIB_HEAP_H
+#define HAKMEM_LIB_HEAP_H
+
+#include "lib/arena.h"
+
+struct hk_bin {
+    void *alloc;
+    void *freed;
+    uint32_t room;        /* blocks that freed still takes; 0 sends free() to the slow path */
+    uint32_t alloc_count; /* blocks on alloc when it was filled */
+    void *chunks;
+};
+
+HK_STATIC_ASSERT(sizeof(struct hk_bin) == 1 << HK_BIN_SHIFT, "bin offsets are multiples of a bin's size");
+
+/* What the slow path keeps about a bin. */
+struct hk_bin_state {
+    uint32_t current; /* slab owned for refills, + 1 */
+    uint16_t chunk;   /* room of the freed list when it was empty */
+    uint16_t chunks;  /* on the stack */
+    uint16_t limit;   /* chunks allowed at present: grows when overflows and refills alternate */
+    uint16_t fill;    /* blocks the next refill takes: doubles up to the batch */
+    uint32_t refills_at_overflow;
+    uint64_t allocs_at_overflow;
+};
+
+struct hk_heap {
+    struct hk_bin bins[HK_CLASSES + 1]; /* bin 0 is always empty and never takes: where offset 0 leads */
+    uint32_t id;
+    uint32_t busy;  /* slab being refilled from, + 1: what a forked child must repair */
+    uint64_t epoch; /* of the process (lib/control.h) that this heap has acted upon */
+    uint64_t flush_seen;
+    struct hk_slot *slot; /* in the segment; NULL where it has none */
+    uint32_t slot_epoch;  /* lib/publish.c: slots of an earlier epoch belong to the parent process */
+    bool suspect;         /* its thread did not survive a fork: lists must be counted anew */
+    hk_au64 cache_bytes;  /* in bins, as far as learned */
+    hk_au64 generation_seen;
+    hk_au64 attaches;
+    struct hk_bin_state state[HK_CLASSES];
+    struct hk_class_row totals[HK_CLASSES];
+};
+
+#define HK_HEAP_STRIDE 8192
+HK_STATIC_ASSERT(sizeof(struct hk_heap) <= HK_HEAP_STRIDE, "heaps lie a stride apart");
+HK_STATIC_ASSERT(offsetof(struct hk_heap, bins) == 0, "bin offsets are counted from the heap");
+
+/* The heap of a thread that has none yet: nothing to pop, no room to push, never written. */
+extern const struct hk_heap hk_empty_heap;
+#define HK_EMPTY_HEAP ((struct hk_heap *)(uintptr_t)&hk_empty_heap)
+
+/* Initial-exec, so that reaching it is one load off the thread pointer and never calls malloc. */
+extern __thread struct hk_heap *hk_tls_heap __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+HK_INLINE struct hk_heap *hk_heap_at(unsigned id)
+{
+    return (struct hk_heap *)(hk_arena_base() - HK_HEAPS_BELOW + (size_t)id * HK_HEAP_STRIDE);
+}
+
+HK_INLINE struct hk_bin *hk_bin_of(struct hk_heap *heap, unsigned size_class)
+{
+    return &heap->bins[size_class + 1];
+}
+
+/* The calling thread's heap, attached if need be. NULL in a thread past its last destructor (late mode) and
+ * where there is no memory for one. Keeps errno. */
+struct hk_heap *hk_heap_get(void);
+
+/* The heap that threads in late mode share, locked; NULL without memory. Returned by hk_heap_late_drop. */
+struct hk_heap *hk_heap_late_take(void);
+void hk_heap_late_drop(void);
+
+/* Heaps ever made: ids 1..this. */
+unsigned hk_heap_count(void);
+
+/* Whether heap id is one whose totals count: ever attached. */
+bool hk_heap_used(unsigned id);
+
+/* Whether a thread holds it. */
+bool hk_heap_live(unsigned id);
+
+/* Heaps that a thread holds and that have not seen a generation. */
+unsigned hk_heaps_behind(uint64_t generation);
+
+/* Creates what threads need to give their heaps back. Called once at start. */
+void hk_heap_init(void);
+
+/* In a forked child: the heaps of threads that are not here go to the pool; the caller keeps its own, and
+ * comes by hk_heap_get() at its next malloc or free, whatever its bins hold. */
+void hk_heap_after_fork(void);
+
+#endif

@@ -1,0 +1,57 @@
+/* init.c - see init.h. */
+#include "lib/init.h"
+
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#include "lib/arena.h"
+#include "lib/control.h"
+#include "lib/fork.h"
+#include "lib/heap.h"
+#include "lib/lock.h"
+#include "lib/params.h"
+#include "lib/publish.h"
+
+static _Atomic(bool) ready;
+static struct hk_lock init_lock;
+
+bool hk_init_ready(void)
+{
+    if (HK_LIKELY(atomic_load_explicit(&ready, memory_order_acquire)))
+        return true;
+    static const uint64_t no_class_batch[HK_CLASSES];
+    hk_lock_take(&init_lock);
+    bool ok = atomic_load(&ready);
+    if (!ok && hk_arena_init() == 0) {
+        hk_params_derive(no_class_batch);
+        atomic_store_explicit(&ready, true, memory_order_release);
+        ok = true;
+    }
+    hk_lock_drop(&init_lock);
+    return ok;
+}
+
+/* Registered first, so it runs after the program's own handlers; heaps of other threads go on. */
+static void at_exit(void)
+{
+    struct hk_heap *heap = hk_tls_heap;
+    hk_publish_exit(heap != &hk_empty_heap ? heap : NULL);
+}
+
+__attribute__((constructor(101))) static void start(void)
+{
+    bool trust_env = getauxval(AT_SECURE) == 0;
+    if (!hk_init_ready())
+        return;
+    hk_control_init(trust_env);
+    hk_heap_init();
+    hk_fork_init();
+    hk_publish_start(trust_env);
+    (void)atexit(at_exit);
+}
+
+/* Destructors of other libraries may have freed since. */
+__attribute__((destructor(101))) static void finish(void)
+{
+    at_exit();
+}

@@ -1,0 +1,55 @@
+/*
+ * lock.h - a mutex of one word.
+ *
+ * Three states (free, held, held with waiters) as in U. Drepper, "Futexes Are Tricky" (2011), mutex 2. No
+ * lock is held across fork(): a child re-initialises all of them (hk_lock_init) and what they guard is
+ * written so that it can be cut at any instant. Taken on slow paths only. Ranks, outermost first: heaps,
+ * purge, arena, publish.
+ */
+#ifndef HAKMEM_LIB_LOCK_H
+#define HAKMEM_LIB_LOCK_H
+
+#include <stdbool.h>
+
+#include "lib/os.h"
+#include "shm/layout.h"
+
+struct hk_lock {
+    hk_au32 state; /* 0 free, 1 held, 2 held and somebody may wait */
+};
+
+HK_INLINE void hk_lock_init(struct hk_lock *lock)
+{
+    atomic_store_explicit(&lock->state, 0, memory_order_relaxed);
+}
+
+HK_INLINE bool hk_lock_try(struct hk_lock *lock)
+{
+    uint32_t free_state = 0;
+    return atomic_compare_exchange_strong_explicit(&lock->state, &free_state, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+HK_INLINE void hk_lock_take(struct hk_lock *lock)
+{
+    if (hk_lock_try(lock))
+        return;
+    /* Sections are short: most waits end before a system call would have begun. */
+    for (int spin = 0; spin < 64; spin++) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+        if (atomic_load_explicit(&lock->state, memory_order_relaxed) == 0 && hk_lock_try(lock))
+            return;
+    }
+    while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0)
+        hk_os_futex_wait(&lock->state, 2);
+}
+
+HK_INLINE void hk_lock_drop(struct hk_lock *lock)
+{
+    if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)
+        hk_os_futex_wake(&lock->state, 1);
+}
+
+#endif

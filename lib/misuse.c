@@ -1,0 +1,130 @@
+/* misuse.c - see misuse.h. */
+#include "lib/misuse.h"
+
+#include <stdlib.h>
+
+#include "lib/arena.h"
+#include "lib/report.h"
+#include "shm/text.h"
+
+void hk_die(const char *line)
+{
+    hk_report(line);
+    abort();
+}
+
+static void add_pointer(struct hk_text *t, const void *p)
+{
+    hk_text_add_hex(t, (uintptr_t)p);
+}
+
+/* "inside a block of 64 bytes that starts at 0x..., 16 bytes in" */
+static void add_inside(struct hk_text *t, const char *what, uintptr_t start, uint64_t bytes, const void *p)
+{
+    hk_text_add(t, "inside ");
+    hk_text_add(t, what);
+    hk_text_add_u64(t, bytes);
+    hk_text_add(t, " bytes that starts at ");
+    hk_text_add_hex(t, start);
+    hk_text_add(t, ", ");
+    hk_text_add_u64(t, (uintptr_t)p - start);
+    hk_text_add(t, " bytes in");
+}
+
+static void describe_small(struct hk_text *t, const void *p, uint32_t slab, unsigned size_class)
+{
+    uint32_t bytes = hk_classes[size_class].bytes;
+    uintptr_t start = hk_slab_start(slab);
+    uintptr_t block = start + ((uintptr_t)p - start) / bytes * bytes;
+    if (block + bytes > start + HK_SLAB_BYTES)
+        hk_text_add(t, "in the unused end of a slab");
+    else if (block == (uintptr_t)p)
+        hk_text_add(t, "a block that is already free");
+    else
+        add_inside(t, "a block of ", block, bytes, p);
+}
+
+/* The big or huge block that covers a slab, looked for downwards; -1 if there is none. */
+static int64_t covering(uint32_t slab, const void *p)
+{
+    enum { FAR = 1 << 16 }; /* slabs: 4 GiB */
+    for (uint32_t s = slab, steps = 0; steps < FAR; s--, steps++) {
+        const struct hk_slab *record = hk_slab_at(s);
+        unsigned kind = atomic_load_explicit(&record->kind, memory_order_relaxed);
+        if (kind == HK_SLAB_SMALL)
+            return -1;
+        if (kind == HK_SLAB_BIG || kind == HK_SLAB_HUGE)
+            return (uintptr_t)p < hk_slab_start(s) + record->bytes ? (int64_t)s : -1;
+        if (s == 0)
+            break;
+    }
+    return -1;
+}
+
+static void describe(struct hk_text *t, const void *p)
+{
+    size_t slab = hk_slab_of(p);
+    if (slab >= hk_arena_slabs()) {
+        hk_text_add(t, "not from this allocator, nor the C library's heap");
+        return;
+    }
+    unsigned offset = hk_meta_of(slab);
+    if (offset != 0) {
+        describe_small(t, p, (uint32_t)slab, hk_class_of_bin_offset(offset));
+        return;
+    }
+    int64_t block = covering((uint32_t)slab, p);
+    if (block < 0)
+        hk_text_add(t, "in free memory: freed before, or never allocated");
+    else
+        add_inside(t, "a block of ", hk_slab_start((uint32_t)block), hk_slab_at((uint32_t)block)->bytes, p);
+}
+
+void hk_die_not_a_block(const char *call, const void *p)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    hk_text_add(&t, call);
+    hk_text_add(&t, "(");
+    add_pointer(&t, p);
+    hk_text_add(&t, "): the pointer is ");
+    describe(&t, p);
+    hk_die(line);
+}
+
+void hk_die_interior(const void *p, uint32_t slab)
+{
+    (void)slab;
+    hk_die_not_a_block("free", p);
+}
+
+void hk_die_double_free(const void *p, unsigned size_class)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    hk_text_add(&t, "double free: the block of ");
+    hk_text_add_u64(&t, hk_classes[size_class].bytes);
+    hk_text_add(&t, " bytes at ");
+    add_pointer(&t, p);
+    hk_text_add(&t, ", or another of its slab, was freed before");
+    hk_die(line);
+}
+
+void hk_die_damaged_list(const void *before, const void *link, unsigned size_class)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    hk_text_add(&t, "damaged free list of ");
+    hk_text_add_u64(&t, hk_classes[size_class].bytes);
+    hk_text_add(&t, "-byte blocks: ");
+    if (before != NULL) {
+        hk_text_add(&t, "the free block at ");
+        add_pointer(&t, before);
+        hk_text_add(&t, " links to ");
+    } else {
+        hk_text_add(&t, "it begins with ");
+    }
+    add_pointer(&t, link);
+    hk_text_add(&t, " (written after free, or freed twice)");
+    hk_die(line);
+}

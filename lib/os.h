@@ -1,0 +1,55 @@
+/*
+ * os.h - what the allocator asks of the system, and nothing else does.
+ *
+ * The only file of lib/ that maps and unmaps block memory. Every function counts its system calls
+ * (sys_*_total), returns 0 or -errno, leaves errno alone and may be called from any thread. Each survives
+ * EPERM and ENOSYS from a filter: the caller gets the error and goes on without.
+ */
+#ifndef HAKMEM_LIB_OS_H
+#define HAKMEM_LIB_OS_H
+
+#include <stdbool.h>
+
+#include "shm/base.h"
+
+/* The system's page size in bytes; known before the first allocation (hk_os_init). */
+extern size_t hk_page_bytes;
+void hk_os_init(void);
+
+/* Fresh zeroed memory at exactly this address; -EEXIST where something is mapped there. MAP_NORESERVE. */
+int hk_os_map_at(uintptr_t addr, size_t bytes);
+
+/* Fresh zeroed memory wherever the kernel likes; 0 on failure. */
+uintptr_t hk_os_map_anywhere(size_t bytes);
+
+/* Reserves addresses wherever the kernel likes, without access; 0 on failure. */
+uintptr_t hk_os_reserve_anywhere(size_t bytes);
+
+int hk_os_unmap(uintptr_t addr, size_t bytes);
+
+/* Gives the pages back. On 0 they read as zero from then on. lazily: the system takes them when it needs
+ * them, and until then the contents stay. Locked pages are given back too where the kernel can. */
+int hk_os_purge(uintptr_t addr, size_t bytes, bool lazily);
+
+/* Moves a mapping's pages to addr (replacing what is mapped there), growing it to new_bytes; the old
+ * addresses are unmapped. */
+int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_bytes);
+
+/* Advice on transparent huge pages for a range. */
+int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted);
+
+/* Makes a range of a shared mapping present and writable, so that no store to it can fault for want of
+ * memory. -EINVAL where the kernel cannot (before 5.14). */
+int hk_os_populate(void *addr, size_t bytes);
+
+/* Marks a page to read as zero in a forked child. */
+int hk_os_wipe_on_fork(void *addr, size_t bytes);
+
+/* Monotonic time in nanoseconds, from the vdso, a few milliseconds coarse. */
+uint64_t hk_os_now_ns(void);
+
+/* Waits while *word is value / wakes waiters; spurious returns are fine. */
+void hk_os_futex_wait(const void *word, uint32_t value);
+void hk_os_futex_wake(const void *word, int waiters);
+
+#endif

@@ -1,0 +1,146 @@
+/* os_linux.c - see os.h. */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "lib/os.h"
+#include "lib/process.h"
+#include "lib/syscall.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+size_t hk_page_bytes = 4096;
+
+void hk_os_init(void)
+{
+    size_t page = getauxval(AT_PAGESZ);
+    if (page != 0)
+        hk_page_bytes = page;
+}
+
+/* The kernel's errors are the last page of addresses. */
+static bool failed(long ret)
+{
+    return (unsigned long)ret > (unsigned long)-4096L;
+}
+
+static int result(long ret)
+{
+    if (!failed(ret))
+        return 0;
+    hk_count(&hk_process.sys_errors_total, 1);
+    return (int)ret;
+}
+
+static int unmap(uintptr_t addr, size_t bytes)
+{
+    hk_count(&hk_process.sys_munmap_total, 1);
+    return result(HK_SYSCALL(SYS_munmap, addr, bytes));
+}
+
+static long map(uintptr_t addr, size_t bytes, int prot, int flags)
+{
+    hk_count(&hk_process.sys_mmap_total, 1);
+    return HK_SYSCALL(SYS_mmap, addr, bytes, prot, flags | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                      0);
+}
+
+int hk_os_map_at(uintptr_t addr, size_t bytes)
+{
+    long ret = map(addr, bytes, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+    if (!failed(ret) && (uintptr_t)ret != addr) {
+        /* A kernel before 4.17, or an emulator, took the address for a hint. */
+        unmap((uintptr_t)ret, bytes);
+        ret = -EEXIST;
+    }
+    return result(ret);
+}
+
+static uintptr_t map_anywhere(size_t bytes, int prot)
+{
+    long ret = map(0, bytes, prot, 0);
+    return result(ret) == 0 ? (uintptr_t)ret : 0;
+}
+
+uintptr_t hk_os_map_anywhere(size_t bytes)
+{
+    return map_anywhere(bytes, PROT_READ | PROT_WRITE);
+}
+
+uintptr_t hk_os_reserve_anywhere(size_t bytes)
+{
+    return map_anywhere(bytes, PROT_NONE);
+}
+
+int hk_os_unmap(uintptr_t addr, size_t bytes)
+{
+    return unmap(addr, bytes);
+}
+
+static int advise(const void *addr, size_t bytes, int advice)
+{
+    hk_count(&hk_process.sys_madvise_total, 1);
+    return result(HK_SYSCALL(SYS_madvise, addr, bytes, advice));
+}
+
+int hk_os_purge(uintptr_t addr, size_t bytes, bool lazily)
+{
+    void *at = (void *)addr;
+    if (lazily && advise(at, bytes, MADV_FREE) == 0)
+        return 0;
+    int err = advise(at, bytes, MADV_DONTNEED);
+    if (err == -EINVAL) /* locked in memory: Linux 5.18 has a call that says so and means it */
+        err = advise(at, bytes, MADV_DONTNEED_LOCKED);
+    return err;
+}
+
+int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_bytes)
+{
+    hk_count(&hk_process.sys_mremap_total, 1);
+    return result(
+        HK_SYSCALL(SYS_mremap, old_addr, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, addr));
+}
+
+int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted)
+{
+    return advise((void *)addr, bytes, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+int hk_os_populate(void *addr, size_t bytes)
+{
+    return advise(addr, bytes, MADV_POPULATE_WRITE);
+}
+
+int hk_os_wipe_on_fork(void *addr, size_t bytes)
+{
+    return advise(addr, bytes, MADV_WIPEONFORK);
+}
+
+uint64_t hk_os_now_ns(void)
+{
+    struct timespec ts = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void hk_os_futex_wait(const void *word, uint32_t value)
+{
+    hk_count(&hk_process.sys_futex_total, 1);
+    (void)HK_SYSCALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, 0);
+}
+
+void hk_os_futex_wake(const void *word, int waiters)
+{
+    hk_count(&hk_process.sys_futex_total, 1);
+    (void)HK_SYSCALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters);
+}

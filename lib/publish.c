@@ -1,0 +1,447 @@
+/*
+ * publish.c - see publish.h.
+ *
+ * A heap without a cell of its own (none was to be had; or it is the inheritance of a forked child, whose
+ * threads stayed behind) is summed with its like into one shared slot, made anew now and then.
+ */
+#include "lib/publish.h"
+
+#include <string.h>
+
+#include "lib/bin.h"
+#include "lib/control.h"
+#include "lib/hello.h"
+#include "lib/lock.h"
+#include "lib/options.h"
+#include "lib/os.h"
+#include "lib/process.h"
+#include "lib/segment.h"
+#include "shm/text.h"
+
+struct hk_process_row hk_process;
+hk_au64 hk_process_changes;
+
+#define NS_PER_MS      UINT64_C(1000000)
+#define RETRY_FIRST_NS (500 * NS_PER_MS)
+#define RETRY_LAST_NS  (5000 * NS_PER_MS)
+#define WORK_BYTES     (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
+
+/* Guarded by the lock, which is only ever tried on slow paths of allocation. */
+static struct {
+    struct hk_lock lock;
+    struct hk_segment segment;
+    _Atomic(struct hk_area *) area; /* NULL: this process publishes nothing */
+    struct hk_slot *shared;         /* slot of the heaps without one */
+    uint32_t area_cell;
+    uint32_t epoch; /* counts up at a fork: cells of an earlier one are the parent's */
+    uint32_t pid, root_pid, parent_pid;
+    bool forked;          /* the segment is one that an ancestor made */
+    _Atomic(bool) behind; /* some heap had not seen the applied generation when last counted */
+    hk_au64 published_changes;
+    uint64_t generation_counted;
+    hk_au64 shared_due_ns;
+    hk_au64 retry_ns;           /* no hello before this */
+    uint64_t retry_interval_ns; /* how long to wait after it */
+    char label[HK_LABEL_BYTES];
+} pub;
+
+static struct hk_area *area(void)
+{
+    return atomic_load_explicit(&pub.area, memory_order_acquire);
+}
+
+static void stamp(hk_au64 *word)
+{
+    atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + 1, memory_order_release);
+}
+
+/* ---- rows ---- */
+
+static void copy_words(hk_au64 *to, const hk_au64 *from, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        hk_publish_word(&to[i], &from[i]);
+}
+
+void hk_publish_class_row(struct hk_heap *heap, unsigned size_class)
+{
+    copy_words((hk_au64 *)&heap->slot->rows[size_class], (const hk_au64 *)&heap->totals[size_class],
+               HK_CLASS_COUNTERS);
+    hk_publish_word(&heap->slot->counters.cache_bytes, &heap->cache_bytes);
+    hk_publish_word(&heap->slot->counters.generation_seen, &heap->generation_seen);
+    stamp(&heap->slot->stamp);
+}
+
+static void store_heap(struct hk_slot *slot, const struct hk_heap *heap)
+{
+    copy_words((hk_au64 *)slot->rows, (const hk_au64 *)heap->totals, HK_CLASSES * HK_CLASS_COUNTERS);
+    hk_publish_word(&slot->counters.cache_bytes, &heap->cache_bytes);
+    hk_publish_word(&slot->counters.generation_seen, &heap->generation_seen);
+    hk_publish_word(&slot->counters.attaches_total, &heap->attaches);
+    stamp(&slot->stamp);
+}
+
+static void set_state(struct hk_slot *slot, unsigned state)
+{
+    atomic_store_explicit(&slot->state, state, memory_order_relaxed);
+    stamp(&slot->stamp);
+}
+
+/* ---- cells; under the lock ---- */
+
+static bool has_slot(const struct hk_heap *heap)
+{
+    return heap->slot != NULL && heap->slot_epoch == pub.epoch;
+}
+
+static struct hk_slot *claim_slot(uint32_t heap_id, unsigned state)
+{
+    uint32_t cell;
+    struct hk_slot *slot = hk_segment_claim(&pub.segment, pub.pid, &cell);
+    if (slot == NULL)
+        return NULL;
+    atomic_store_explicit(&slot->area, pub.area_cell, memory_order_relaxed);
+    atomic_store_explicit(&slot->heap_id, heap_id, memory_order_relaxed);
+    atomic_store_explicit(&slot->state, state, memory_order_relaxed);
+    hk_segment_announce(&pub.segment, cell, HK_CELL_SLOT, pub.area_cell);
+    return slot;
+}
+
+static bool claim_area(void)
+{
+    uint32_t cell;
+    struct hk_area *a = hk_segment_claim(&pub.segment, pub.pid, &cell);
+    if (a == NULL)
+        return false;
+    atomic_store_explicit(&a->pid, pub.pid, memory_order_relaxed);
+    atomic_store_explicit(&a->parent_pid, pub.parent_pid, memory_order_relaxed);
+    atomic_store_explicit(&a->claimed_ns, hk_os_now_ns(), memory_order_relaxed);
+    hk_text_field(a->comm, sizeof a->comm, hk_hello_comm(), strlen(hk_hello_comm()));
+    hk_text_field(a->label, sizeof a->label, pub.label, strlen(pub.label));
+    pub.area_cell = cell;
+    pub.shared = NULL;
+    atomic_store_explicit(&pub.published_changes, 0, memory_order_relaxed);
+    atomic_store_explicit(&pub.area, a, memory_order_release);
+    copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
+    hk_control_publish_applied();
+    hk_segment_announce(&pub.segment, cell, HK_CELL_AREA, cell);
+    return true;
+}
+
+/* Sums the heaps that have no slot into the shared one. */
+static void store_shared(void)
+{
+    static uint64_t sum[HK_CLASSES * HK_CLASS_COUNTERS]; /* guarded by the lock */
+    unsigned count = hk_heap_count(), unpublished = 0;
+    uint64_t cache_bytes = 0;
+    memset(sum, 0, sizeof sum);
+    for (unsigned id = 1; id <= count; id++) {
+        const struct hk_heap *heap = hk_heap_at(id);
+        if (!hk_heap_used(id) || has_slot(heap))
+            continue;
+        const hk_au64 *words = (const hk_au64 *)heap->totals;
+        for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
+            sum[i] += hk_total(&words[i]);
+        cache_bytes += hk_total(&heap->cache_bytes);
+        unpublished++;
+    }
+    atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
+    if (unpublished != 0 && pub.shared == NULL)
+        pub.shared = claim_slot(0, HK_SLOT_SHARED);
+    if (pub.shared == NULL)
+        return;
+    hk_au64 *to = (hk_au64 *)pub.shared->rows;
+    for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
+        atomic_store_explicit(&to[i], sum[i], memory_order_relaxed);
+    atomic_store_explicit(&pub.shared->counters.cache_bytes, cache_bytes, memory_order_relaxed);
+    stamp(&pub.shared->stamp);
+}
+
+/* Gives a heap a slot, if one is to be had. */
+static void place_heap(struct hk_heap *heap, unsigned state)
+{
+    heap->slot = claim_slot(heap->id, state);
+    heap->slot_epoch = pub.epoch;
+    if (heap->slot != NULL)
+        store_heap(heap->slot, heap);
+}
+
+/* ---- heaps come and go ---- */
+
+static void ensure_area(void)
+{
+    if (pub.segment.header == NULL || area() != NULL)
+        return;
+    pub.parent_pid = pub.pid;
+    pub.pid = hk_hello_pid();
+    if (claim_area())
+        store_shared();
+}
+
+void hk_publish_attach(struct hk_heap *heap)
+{
+    if (pub.segment.header == NULL)
+        return;
+    hk_lock_take(&pub.lock);
+    ensure_area();
+    if (area() != NULL) {
+        if (has_slot(heap)) {
+            set_state(heap->slot, HK_SLOT_LIVE);
+            hk_publish_word(&heap->slot->counters.attaches_total, &heap->attaches);
+        } else {
+            place_heap(heap, HK_SLOT_LIVE);
+            if (pub.shared != NULL || heap->slot == NULL)
+                store_shared(); /* it was part of that, or now is */
+        }
+    } else {
+        heap->slot = NULL;
+    }
+    hk_lock_drop(&pub.lock);
+    hk_publish_process();
+}
+
+void hk_publish_place(struct hk_heap *heap)
+{
+    if (area() != NULL && !has_slot(heap))
+        hk_publish_attach(heap);
+}
+
+void hk_publish_detach(struct hk_heap *heap)
+{
+    if (heap->slot != NULL) {
+        store_heap(heap->slot, heap);
+        set_state(heap->slot, HK_SLOT_POOLED);
+    }
+    hk_publish_process();
+}
+
+/* ---- the process ---- */
+
+static void store_process(struct hk_area *a)
+{
+    uint64_t generation = hk_total(&hk_process.generation_applied);
+    if (pub.behind || generation != pub.generation_counted) {
+        unsigned behind = hk_heaps_behind(generation);
+        pub.generation_counted = generation;
+        pub.behind = behind != 0;
+        atomic_store_explicit(&hk_process.heaps_behind, behind, memory_order_relaxed);
+    }
+    /* What a reader sees applied has its verdicts stored. */
+    atomic_thread_fence(memory_order_release);
+    copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
+    stamp(&a->stamp);
+}
+
+void hk_publish_process(void)
+{
+    struct hk_area *a = area();
+    if (a == NULL)
+        return;
+    for (;;) {
+        uint64_t changes = hk_total(&hk_process_changes);
+        if ((changes == hk_total(&pub.published_changes) && !pub.behind) || !hk_lock_try(&pub.lock))
+            return;
+        atomic_store_explicit(&pub.published_changes, changes, memory_order_relaxed);
+        store_process(a);
+        bool again = hk_total(&hk_process_changes) != changes;
+        hk_lock_drop(&pub.lock);
+        if (!again)
+            return;
+    }
+}
+
+void hk_publish_clock(uint64_t now_ns)
+{
+    atomic_store_explicit(&hk_process.last_slow_path_ns, now_ns, memory_order_relaxed);
+    struct hk_area *a = area();
+    if (a == NULL)
+        return;
+    atomic_store_explicit(&a->counters.last_slow_path_ns, now_ns, memory_order_relaxed);
+    stamp(&a->stamp);
+    hk_publish_process();
+    if (hk_total(&hk_process.heaps_unpublished) != 0 && now_ns >= hk_total(&pub.shared_due_ns) &&
+        hk_lock_try(&pub.lock)) {
+        atomic_store_explicit(&pub.shared_due_ns, now_ns + 100 * NS_PER_MS, memory_order_relaxed);
+        store_shared();
+        hk_lock_drop(&pub.lock);
+    }
+}
+
+void hk_publish_applied(unsigned index, const struct hk_applied_row *row)
+{
+    struct hk_area *a = area();
+    if (a == NULL)
+        return;
+    struct hk_applied *to = &a->applied[index];
+    atomic_store_explicit(&to->value, row->value, memory_order_relaxed);
+    atomic_store_explicit(&to->effective, row->effective, memory_order_relaxed);
+    atomic_store_explicit(&to->generation, row->generation, memory_order_relaxed);
+    atomic_store_explicit(&to->life_s, row->life_s, memory_order_relaxed);
+    atomic_store_explicit(&to->source, row->source, memory_order_relaxed);
+    atomic_store_explicit(&to->verdict, row->verdict, memory_order_relaxed);
+    stamp(&a->stamp);
+}
+
+void hk_publish_flush_done(uint64_t number)
+{
+    struct hk_area *a = area();
+    if (a != NULL) {
+        atomic_store_explicit(&a->flush_done, number, memory_order_release);
+        stamp(&a->stamp);
+    }
+}
+
+void hk_publish_trim_done(uint64_t number, uint64_t released)
+{
+    struct hk_area *a = area();
+    if (a != NULL) {
+        atomic_store_explicit(&a->trim_released_bytes, released, memory_order_relaxed);
+        atomic_store_explicit(&a->trim_done, number, memory_order_release);
+        stamp(&a->stamp);
+    }
+}
+
+void hk_publish_label(const char *label, size_t len)
+{
+    hk_lock_take(&pub.lock);
+    hk_text_field(pub.label, sizeof pub.label, label, len);
+    struct hk_area *a = area();
+    if (a != NULL) {
+        memcpy(a->label, pub.label, sizeof a->label);
+        stamp(&a->stamp);
+    }
+    hk_lock_drop(&pub.lock);
+}
+
+/* ---- hello; under the lock ---- */
+
+/* Makes a segment, or one in place of an old one, and everything known is stored into it. */
+static bool make_segment(bool late, struct hk_segment_fds *fds)
+{
+    uint32_t pid = hk_hello_pid();
+    if (pub.root_pid == 0)
+        pub.root_pid = pid;
+    if (!hk_segment_make(&pub.segment, pub.root_pid, pid, late, fds))
+        return false;
+    pub.pid = pid;
+    struct hk_area *a = area();
+    if (a == NULL)
+        return claim_area();
+    memset(a, 0, sizeof *a);
+    atomic_store_explicit(&a->pid, pub.pid, memory_order_relaxed);
+    atomic_store_explicit(&a->parent_pid, pub.parent_pid, memory_order_relaxed);
+    atomic_store_explicit(&a->claimed_ns, hk_os_now_ns(), memory_order_relaxed);
+    hk_text_field(a->comm, sizeof a->comm, hk_hello_comm(), strlen(hk_hello_comm()));
+    memcpy(a->label, pub.label, sizeof a->label);
+    hk_control_publish_applied();
+    store_process(a);
+    return true;
+}
+
+/* Slots for heaps that have none, current totals into the slots of the others. */
+static void place_heaps(void)
+{
+    unsigned count = hk_heap_count();
+    for (unsigned id = 1; id <= count; id++) {
+        struct hk_heap *heap = hk_heap_at(id);
+        if (!hk_heap_used(id) || !has_slot(heap))
+            continue; /* its holder will ask for one, or it stays with the shared ones */
+        atomic_store_explicit(&heap->slot->area, pub.area_cell, memory_order_relaxed);
+        atomic_store_explicit(&heap->slot->heap_id, id, memory_order_relaxed);
+        atomic_store_explicit(&heap->slot->state, hk_heap_live(id) ? HK_SLOT_LIVE : HK_SLOT_POOLED,
+                              memory_order_relaxed);
+        store_heap(heap->slot, heap);
+    }
+    if (pub.shared != NULL) {
+        atomic_store_explicit(&pub.shared->area, pub.area_cell, memory_order_relaxed);
+        atomic_store_explicit(&pub.shared->state, HK_SLOT_SHARED, memory_order_relaxed);
+    }
+    store_shared();
+}
+
+static void greet(bool late)
+{
+    int fd = hk_hello_connect(late);
+    struct hk_segment_fds fds;
+    if (fd < 0)
+        return;
+    bool repeated = pub.segment.header != NULL;
+    if (make_segment(late, &fds)) {
+        place_heaps();
+        hk_control_use_page(pub.segment.tuning);
+        unsigned flags = (repeated ? HK_HELLO_REPEATED : 0u) | (pub.forked ? HK_HELLO_CHILD : 0u);
+        hk_count(&hk_process.hellos_total, 1);
+        if (hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label) == 0)
+            pub.retry_interval_ns = 0;
+        hk_segment_close(&fds, late);
+    }
+    hk_hello_close(fd, late);
+}
+
+void hk_publish_start(bool trust_env)
+{
+    const struct hk_options *options = hk_options_get();
+    hk_text_field(pub.label, sizeof pub.label, options->label, strlen(options->label));
+    if (options->publish == HK_PUBLISH_OFF)
+        return;
+    hk_hello_init(trust_env);
+    if (options->publish != HK_PUBLISH_START || !hk_hello_expected())
+        return;
+    hk_lock_take(&pub.lock);
+    greet(false);
+    hk_lock_drop(&pub.lock);
+}
+
+/* Whether a first hello may still come, after start. */
+static bool may_begin(void)
+{
+    switch (hk_options_get()->publish) {
+    case HK_PUBLISH_RETRY:
+        return true;
+    case HK_PUBLISH_WORK:
+        return hk_total(&hk_process.slabs_in_use) * HK_SLAB_BYTES + hk_total(&hk_process.big_bytes) >=
+               WORK_BYTES;
+    default:
+        return false;
+    }
+}
+
+void hk_publish_retry(uint64_t now_ns, bool allowed)
+{
+    if (pub.segment.header == NULL ? !may_begin() : !allowed)
+        return;
+    if (now_ns < hk_total(&pub.retry_ns) || !hk_lock_try(&pub.lock))
+        return;
+    /* Jitter by the address of this process's own state: a host's processes must not come all at once. */
+    uint64_t wait = pub.retry_interval_ns < RETRY_FIRST_NS ? RETRY_FIRST_NS : pub.retry_interval_ns;
+    uint64_t jitter = (hk_arena_base() >> HK_SUPERSLAB_SHIFT ^ pub.pid) % 256 * NS_PER_MS;
+    atomic_store_explicit(&pub.retry_ns, now_ns + wait + jitter, memory_order_relaxed);
+    pub.retry_interval_ns = wait * 2 < RETRY_LAST_NS ? wait * 2 : RETRY_LAST_NS;
+    greet(true);
+    hk_lock_drop(&pub.lock);
+}
+
+void hk_publish_exit(struct hk_heap *heap)
+{
+    if (heap != NULL)
+        hk_heap_settle(heap);
+    struct hk_area *a = area();
+    /* Tried only: exit() may have been called where it must not be, out of a signal handler. */
+    if (a == NULL || !hk_lock_try(&pub.lock))
+        return;
+    atomic_store_explicit(&a->flags, atomic_load_explicit(&a->flags, memory_order_relaxed) | HK_AREA_EXITED,
+                          memory_order_relaxed);
+    if (pub.shared != NULL)
+        store_shared();
+    store_process(a);
+    hk_lock_drop(&pub.lock);
+}
+
+void hk_publish_after_fork(void)
+{
+    hk_lock_init(&pub.lock);
+    pub.epoch++;
+    pub.forked = pub.forked || pub.segment.header != NULL;
+    pub.shared = NULL;
+    atomic_store(&pub.area, NULL);
+}

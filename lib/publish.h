@@ -1,0 +1,85 @@
+/*
+ * publish.h - what the segment gets to see, and when.
+ *
+ * Truth lives in the heaps and in hk_process; slow paths store copies into the segment with plain relaxed
+ * stores, one writer to a row. Without a segment every function here is a test of one pointer. No decision
+ * is ever made by what is in the segment.
+ */
+#ifndef HAKMEM_LIB_PUBLISH_H
+#define HAKMEM_LIB_PUBLISH_H
+
+#include <stdbool.h>
+
+#include "lib/heap.h"
+
+/* The whole row of a class, after a refill or a flush. */
+void hk_publish_class_row(struct hk_heap *heap, unsigned size_class);
+
+HK_INLINE void hk_publish_class(struct hk_heap *heap, unsigned size_class)
+{
+    if (heap->slot != NULL)
+        hk_publish_class_row(heap, size_class);
+}
+
+HK_INLINE void hk_publish_word(hk_au64 *to, const hk_au64 *from)
+{
+    atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
+}
+
+/* What a swap of lists has changed. */
+HK_INLINE void hk_publish_swap(struct hk_heap *heap, unsigned size_class)
+{
+    struct hk_slot *slot = heap->slot;
+    if (slot == NULL)
+        return;
+    struct hk_class_row *to = &slot->rows[size_class];
+    const struct hk_class_row *from = &heap->totals[size_class];
+    hk_publish_word(&to->allocs_total, &from->allocs_total);
+    hk_publish_word(&to->frees_total, &from->frees_total);
+    hk_publish_word(&to->allocs_lag_blocks, &from->allocs_lag_blocks);
+    hk_publish_word(&to->frees_lag_blocks, &from->frees_lag_blocks);
+    uint64_t stamp = atomic_load_explicit(&slot->stamp, memory_order_relaxed);
+    atomic_store_explicit(&slot->stamp, stamp + 1, memory_order_release);
+}
+
+/* A thread has taken, or given back, the heap. */
+void hk_publish_attach(struct hk_heap *heap);
+void hk_publish_detach(struct hk_heap *heap);
+
+/* A heap that its thread has had since before there was a segment gets its slot. */
+void hk_publish_place(struct hk_heap *heap);
+
+/* The process's totals, if any has changed. */
+void hk_publish_process(void);
+
+/* The clock of a slow path. */
+void hk_publish_clock(uint64_t now_ns);
+
+/* What is in force at a value's index. */
+struct hk_applied_row {
+    uint64_t value, effective, generation;
+    uint32_t life_s;
+    uint16_t source, verdict;
+};
+void hk_publish_applied(unsigned index, const struct hk_applied_row *row);
+
+/* Commands carried out. */
+void hk_publish_flush_done(uint64_t number);
+void hk_publish_trim_done(uint64_t number, uint64_t released);
+
+/* At start: makes a segment and greets a daemon, where one listens and nothing forbids it. */
+void hk_publish_start(bool trust_env);
+
+/* Later: no daemon is known to live. allowed: whether later system calls are known to be harmless. */
+void hk_publish_retry(uint64_t now_ns, bool allowed);
+
+/* Text by which the process wants to be found; at most HK_LABEL_BYTES - 1 bytes count. */
+void hk_publish_label(const char *label, size_t len);
+
+/* The process is about to exit normally: totals are made exact. */
+void hk_publish_exit(struct hk_heap *heap);
+
+/* In a forked child: nothing that is the parent's is written any more. */
+void hk_publish_after_fork(void);
+
+#endif

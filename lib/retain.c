@@ -1,0 +1,179 @@
+/* retain.c - see retain.h. */
+#include "lib/retain.h"
+
+#include "lib/arena.h"
+#include "lib/big.h"
+#include "lib/lock.h"
+#include "lib/os.h"
+#include "lib/params.h"
+#include "lib/process.h"
+#include "lib/superslab.h"
+
+#define NS_PER_MS       UINT64_C(1000000)
+#define DECAY_NS        (1000 * NS_PER_MS) /* the recent peak sinks by an eighth of its excess each second */
+#define FIRST_ALLOWANCE (UINT64_C(1) << 20)
+#define ALLOWANCE_LASTS 16 /* times purge_delay_ms without another raise, then it halves each delay */
+
+/* Guarded by the lock, but read without it where a stale value does no harm. */
+static struct {
+    struct hk_lock lock;
+    hk_au64 budget;    /* as last computed; SIZE_MAX until then */
+    hk_au64 peak;      /* recent peak of bytes in use */
+    hk_au64 allowance; /* what reuse has proved */
+    hk_au64 purged_ns; /* last purge; 0: none that still has to be judged */
+    hk_au64 raised_ns;
+    hk_au64 decayed_ns;
+} retain;
+
+static uint64_t get(const hk_au64 *v)
+{
+    return atomic_load_explicit(v, memory_order_relaxed);
+}
+
+static void set(hk_au64 *v, uint64_t n)
+{
+    atomic_store_explicit(v, n, memory_order_relaxed);
+}
+
+static uint64_t in_use(void)
+{
+    return hk_total(&hk_process.slabs_in_use) * HK_SLAB_BYTES + hk_total(&hk_process.big_bytes) +
+           hk_total(&hk_process.huge_bytes);
+}
+
+bool hk_retain_over_soft_limit(void)
+{
+    uint64_t limit = hk_param(HK_TUNE_soft_limit_bytes);
+    return HK_UNLIKELY(limit != 0) && in_use() + hk_total(&hk_process.retained_bytes) > limit;
+}
+
+static uint64_t compute_budget(void)
+{
+    uint64_t bytes = hk_param(HK_TUNE_retain_bytes);
+    uint64_t share = get(&retain.peak) / 100 * hk_param(HK_TUNE_retain_percent);
+    uint64_t budget = (bytes > share ? bytes : share) + get(&retain.allowance);
+    return hk_retain_over_soft_limit() ? 0 : budget;
+}
+
+static void refresh_budget(void)
+{
+    uint64_t budget = compute_budget();
+    if (budget != get(&retain.budget)) {
+        set(&retain.budget, budget);
+        set(&hk_process.retain_budget_bytes, budget);
+        hk_count(&hk_process_changes, 1);
+    }
+}
+
+/* Purges until at most keep bytes are retained. Whole blocks and SuperSlabs first. */
+static size_t purge_to(uint64_t keep, bool all)
+{
+    uint64_t retained = hk_total(&hk_process.retained_bytes);
+    uint64_t surplus = retained > keep ? retained - keep : 0;
+    size_t gone = hk_big_cache_drain(surplus);
+    if (gone < surplus || all)
+        gone += hk_arena_close_empty(surplus - (gone < surplus ? gone : surplus), all);
+    if (gone < surplus)
+        gone += hk_slabs_purge(surplus - gone);
+    if (gone != 0)
+        hk_count(&hk_process.purged_bytes_total, gone);
+    return gone;
+}
+
+static bool above_budget(void)
+{
+    return hk_total(&hk_process.retained_bytes) > get(&retain.budget);
+}
+
+/* In small heaps a free may purge a slab at a time; leaving some room makes that rarer. */
+static uint64_t purge_goal(uint64_t budget)
+{
+    return budget - budget / 8;
+}
+
+static void purge_surplus(void)
+{
+    refresh_budget();
+    if (!above_budget())
+        return;
+    if (purge_to(purge_goal(get(&retain.budget)), false) != 0)
+        set(&retain.purged_ns, hk_os_now_ns());
+}
+
+void hk_retain_check(void)
+{
+    uint64_t used = in_use() + HK_SLAB_BYTES;
+    if (HK_UNLIKELY(used > get(&retain.peak)))
+        set(&retain.peak, used);
+    if (HK_LIKELY(!above_budget()) && hk_param(HK_TUNE_soft_limit_bytes) == 0)
+        return;
+    /* Whoever holds the lock is purging; what is left over the next free finds. */
+    while (above_budget() && hk_lock_try(&retain.lock)) {
+        uint64_t before = hk_total(&hk_process.retained_bytes);
+        purge_surplus();
+        hk_lock_drop(&retain.lock);
+        if (hk_total(&hk_process.retained_bytes) >= before)
+            break; /* nothing can be given back, or others free faster */
+    }
+}
+
+void hk_retain_faulted(void)
+{
+    uint64_t purged = get(&retain.purged_ns);
+    if (HK_LIKELY(purged == 0))
+        return;
+    uint64_t now = hk_os_now_ns();
+    /* Each purge is judged once, by the first who pays for it. */
+    if (!atomic_compare_exchange_strong(&retain.purged_ns, &purged, 0) ||
+        now - purged > hk_param(HK_TUNE_purge_delay_ms) * NS_PER_MS)
+        return;
+    uint64_t allowance = get(&retain.allowance) * 2, peak = get(&retain.peak);
+    allowance = allowance > FIRST_ALLOWANCE ? allowance : FIRST_ALLOWANCE;
+    set(&retain.allowance, allowance < peak ? allowance : peak);
+    set(&retain.raised_ns, now);
+    refresh_budget();
+}
+
+/* Takes the peak towards what is in use, and halves an allowance that nobody needed for long. */
+static void decay(uint64_t now)
+{
+    uint64_t used = in_use(), peak = get(&retain.peak);
+    uint64_t steps = (now - get(&retain.decayed_ns)) / DECAY_NS;
+    set(&retain.decayed_ns, now);
+    for (steps = steps < 64 ? steps : 64; steps > 0 && peak > used; steps--)
+        peak -= (peak - used + 7) / 8;
+    set(&retain.peak, peak > used ? peak : used);
+
+    uint64_t delay = (hk_param(HK_TUNE_purge_delay_ms) + 1) * NS_PER_MS;
+    uint64_t idle = now - get(&retain.raised_ns);
+    if (get(&retain.allowance) != 0 && idle > delay * ALLOWANCE_LASTS) {
+        uint64_t left = get(&retain.allowance) / 2;
+        set(&retain.allowance, left > FIRST_ALLOWANCE / 2 ? left : 0);
+        set(&retain.raised_ns, now - delay * (ALLOWANCE_LASTS - 1));
+    }
+}
+
+void hk_retain_tick(uint64_t now_ns)
+{
+    if (now_ns - get(&retain.decayed_ns) < DECAY_NS || !hk_lock_try(&retain.lock))
+        return;
+    decay(now_ns);
+    purge_surplus();
+    hk_lock_drop(&retain.lock);
+}
+
+size_t hk_retain_trim(size_t keep)
+{
+    hk_lock_take(&retain.lock);
+    size_t gone = purge_to(keep, true);
+    set(&retain.allowance, 0);
+    refresh_budget();
+    hk_lock_drop(&retain.lock);
+    hk_count(&hk_process.trims_total, 1);
+    return gone;
+}
+
+void hk_retain_after_fork(void)
+{
+    hk_lock_init(&retain.lock);
+}

@@ -1,0 +1,36 @@
+/*
+ * retain.h - how much free memory the process keeps.
+ *
+ * A budget of the whole process, enforced by the frees themselves: when retained bytes (free slabs whose
+ * pages are still there, and cached big blocks) exceed it, the surplus goes back at once, so a process that
+ * frees its load and then sleeps for ever has already given it back. The budget is the larger of
+ * retain_bytes and retain_percent of the recent peak, plus what reuse has proved: memory needed again within
+ * purge_delay_ms of its purge doubles an allowance, up to the peak; it decays with time.
+ */
+#ifndef HAKMEM_LIB_RETAIN_H
+#define HAKMEM_LIB_RETAIN_H
+
+#include <stdbool.h>
+
+#include "shm/base.h"
+
+/* After a slab or a big block has come free: purges what is above the budget. Keeps errno. */
+void hk_retain_check(void);
+
+/* Memory without pages was taken into use: if something was purged a short while ago, that was too much. */
+void hk_retain_faulted(void);
+
+/* With the time, on slow paths: lets the budget decay. */
+void hk_retain_tick(uint64_t now_ns);
+
+/* Whether soft_limit_bytes is set and exceeded. */
+bool hk_retain_over_soft_limit(void);
+
+/* Gives back all but keep bytes of retained memory, opened-ahead SuperSlabs too. Returns the resident bytes
+ * that went. */
+size_t hk_retain_trim(size_t keep);
+
+/* In a forked child: lock free again. */
+void hk_retain_after_fork(void);
+
+#endif

@@ -1,0 +1,370 @@
+/* segment.c - see segment.h. */
+#include "lib/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/os.h"
+#include "lib/process.h"
+#include "lib/size_class.h"
+#include "lib/syscall.h"
+#include "shm/schema.h"
+#include "shm/text.h"
+#include "shm/tuning.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+#define CELLS_WITHOUT_POPULATE 16  /* allocated at once where the kernel cannot populate single pages */
+#define LATE_FD_FROM           700 /* out of the way of loops that close what they know */
+
+static long call(long nr, long a, long b, long c, long d, long e, long f)
+{
+    hk_count(&hk_process.sys_other_total, 1);
+    return hk_syscall6(nr, a, b, c, d, e, f);
+}
+
+/* ---- where things are in the counters memfd ---- */
+
+struct plan {
+    uint32_t class_off, desc_off, dir_off, cells_off;
+    uint64_t bytes;
+    size_t first_map; /* header, directory and the first chunk of cells */
+};
+
+static struct plan make_plan(void)
+{
+    struct plan p;
+    p.class_off = (uint32_t)hk_round_up(sizeof(struct hk_header), 8);
+    p.desc_off = (uint32_t)hk_round_up(p.class_off + HK_CLASSES * sizeof(uint32_t), 8);
+    p.dir_off = (uint32_t)hk_round_up(p.desc_off + HK_DESCRIPTORS * sizeof(struct hk_desc), hk_page_bytes);
+    p.cells_off = (uint32_t)hk_round_up(p.dir_off + HK_MAX_CELLS * sizeof(uint64_t), hk_page_bytes);
+    p.bytes = p.cells_off + (uint64_t)HK_MAX_CELLS * HK_CELL_BYTES;
+    p.first_map = p.cells_off + (size_t)HK_CELLS_AT_ONCE * HK_CELL_BYTES;
+    return p;
+}
+
+static hk_au64 *directory(const struct hk_segment *segment)
+{
+    return (hk_au64 *)((char *)segment->header + segment->header->dir_off);
+}
+
+static void fill_header(struct hk_header *h, const struct plan *p, uint32_t root_pid)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    h->endian = HK_ENDIAN_MARK;
+    h->abi_major = HK_ABI_MAJOR;
+    h->abi_minor = HK_ABI_MINOR;
+    h->header_bytes = sizeof *h;
+    h->page_bytes = (uint32_t)hk_page_bytes;
+    h->pointer_bytes = sizeof(void *);
+    h->clock_id = CLOCK_MONOTONIC;
+    h->class_count = HK_CLASSES;
+    h->class_off = p->class_off;
+    h->desc_count = HK_DESCRIPTORS;
+    h->desc_bytes = sizeof(struct hk_desc);
+    h->desc_off = p->desc_off;
+    h->cell_count = HK_MAX_CELLS;
+    h->cell_bytes = HK_CELL_BYTES;
+    h->dir_off = p->dir_off;
+    h->cells_off = p->cells_off;
+    h->row_off = offsetof(struct hk_slot, rows);
+    h->row_bytes = sizeof(struct hk_class_row);
+    h->applied_off = offsetof(struct hk_area, applied);
+    h->applied_bytes = sizeof(struct hk_applied);
+    h->value_count = HK_VALUES;
+    h->max_classes = HK_MAX_CLASSES;
+    h->segment_bytes = p->bytes;
+    h->created_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    h->root_pid = root_pid;
+    hk_text_field(h->version, sizeof h->version, HAKMEM_VERSION, strlen(HAKMEM_VERSION));
+    uint32_t *sizes = (uint32_t *)((char *)h + p->class_off);
+    for (unsigned c = 0; c < HK_CLASSES; c++)
+        sizes[c] = hk_classes[c].bytes;
+    hk_schema_descriptors((struct hk_desc *)((char *)h + p->desc_off));
+    h->magic = HK_COUNTERS_MAGIC;
+}
+
+/* ---- memfds ---- */
+
+/* A write beyond RLIMIT_FSIZE raises SIGXFSZ: look first. */
+static bool size_allowed(uint64_t bytes)
+{
+    struct rlimit limit;
+    return call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0 && limit.rlim_cur >= bytes;
+}
+
+static int new_memfd(const char *name, uint64_t bytes, bool late)
+{
+    long fd = call(SYS_memfd_create, (long)name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL, 0, 0, 0,
+                   0);
+    if (fd == -EINVAL) /* before Linux 6.3 */
+        fd = call(SYS_memfd_create, (long)name, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0, 0, 0);
+    if (fd < 0)
+        return -1;
+    if (late) {
+        long high = call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, LATE_FD_FROM, 0, 0, 0);
+        if (high >= 0) {
+            call(SYS_close, fd, 0, 0, 0, 0, 0);
+            fd = high;
+        }
+    }
+    if (call(SYS_ftruncate, fd, (long)bytes, 0, 0, 0, 0) == 0)
+        return (int)fd;
+    call(SYS_close, fd, 0, 0, 0, 0, 0);
+    return -1;
+}
+
+static bool seal(int fd, unsigned seals)
+{
+    return call(SYS_fcntl, fd, F_ADD_SEALS, (long)seals, 0, 0, 0) == 0;
+}
+
+/* at: replace what is mapped there; NULL: anywhere. */
+static void *map_fd(int fd, uint64_t offset, size_t bytes, int prot, void *at)
+{
+    long ret = call(SYS_mmap, (long)at, (long)bytes, prot, MAP_SHARED | (at != NULL ? MAP_FIXED : 0), fd,
+                    (long)offset);
+    return (unsigned long)ret > (unsigned long)-4096L ? NULL : (void *)ret;
+}
+
+static void unmap(const void *at, size_t bytes)
+{
+    if (at != NULL)
+        call(SYS_munmap, (long)at, (long)bytes, 0, 0, 0, 0);
+}
+
+/* Closes a descriptor unless somebody has closed it already and its number is another's by now. */
+static void close_fd(int fd, bool late)
+{
+    struct stat st;
+    if (fd < 0)
+        return;
+    if (late && (call(SYS_fcntl, fd, F_GET_SEALS, 0, 0, 0, 0) < 0 ||
+#ifdef SYS_newfstatat
+                 call(SYS_newfstatat, fd, (long)"", (long)&st, AT_EMPTY_PATH, 0, 0) != 0 ||
+#else
+                 call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0) != 0 ||
+#endif
+                 st.st_nlink != 0 || (st.st_mode & S_IFMT) != S_IFREG))
+        return;
+    call(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+void hk_segment_close(struct hk_segment_fds *fds, bool late)
+{
+    close_fd(fds->counters, late);
+    close_fd(fds->tuning, late);
+    fds->counters = fds->tuning = -1;
+}
+
+static struct hk_tuning_page *make_tuning(int fd, void *at)
+{
+    struct hk_tuning_page *page = map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ | PROT_WRITE, NULL);
+    if (page == NULL)
+        return NULL;
+    /* All of it is made present now: a child that reads it later must not depend on memory being there. */
+    bool ok = hk_os_populate(page, HK_TUNING_BYTES) == 0 ||
+              call(SYS_fallocate, fd, 0, 0, HK_TUNING_BYTES, 0, 0) == 0;
+    if (ok)
+        hk_tuning_init(page);
+    unmap(page, HK_TUNING_BYTES);
+    if (!ok || !seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        return NULL;
+    return map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ, at);
+}
+
+/* Makes the beginning of the segment present, and where single pages cannot be, the first cells too. */
+static bool make_present(int fd, void *at, const struct plan *p, bool *populate)
+{
+    *populate = hk_os_populate(at, p->dir_off + hk_page_bytes) == 0;
+    if (*populate)
+        return true;
+    return call(SYS_fallocate, fd, 0, 0, p->cells_off + CELLS_WITHOUT_POPULATE * HK_CELL_BYTES, 0, 0) == 0;
+}
+
+/* Maps the cells that the old segment had beyond the first chunk out of the new memfd. */
+static bool map_further_chunks(const struct hk_segment *segment, const struct plan *p, int fd)
+{
+    size_t bytes = (size_t)HK_CELLS_AT_ONCE * HK_CELL_BYTES;
+    for (unsigned i = 1; i < HK_CELL_CHUNKS; i++) {
+        if (segment->chunks[i] != NULL &&
+            map_fd(fd, p->cells_off + i * bytes, bytes, PROT_READ | PROT_WRITE, segment->chunks[i]) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* The old segment's claims of pid, while it is still mapped. Children that share it stay behind. */
+static void carry_over(const struct hk_segment *old, uint32_t pid, struct hk_header *h, const struct plan *p)
+{
+    hk_au64 *to = (hk_au64 *)((char *)h + p->dir_off), *from = directory(old);
+    uint32_t used = atomic_load(&old->header->cells_used);
+    used = used < HK_MAX_CELLS ? used : HK_MAX_CELLS;
+    for (uint32_t i = 0; i < used; i++) {
+        uint64_t word = atomic_load_explicit(&from[i], memory_order_relaxed);
+        if (HK_DIR_KIND(word) != HK_CELL_FREE && HK_DIR_PID(word) == pid)
+            atomic_store_explicit(&to[i], word, memory_order_relaxed);
+    }
+    atomic_store(&h->cells_used, used);
+    uint32_t first = used < HK_CELLS_AT_ONCE ? used : HK_CELLS_AT_ONCE;
+    (void)hk_os_populate((char *)h + p->dir_off, hk_round_up(used * sizeof(uint64_t), hk_page_bytes));
+    (void)hk_os_populate((char *)h + p->cells_off, hk_round_up((size_t)first * HK_CELL_BYTES, hk_page_bytes));
+}
+
+/* Puts the new memfd where the old one is mapped. From then on stores of other threads go to the new pages;
+ * those that still went to the old ones are made good by their writers' next. */
+static bool replace(const struct hk_segment *segment, uint32_t pid, struct hk_header *fresh,
+                    const struct plan *p, int fd)
+{
+    carry_over(segment, pid, fresh, p);
+    bool ok = map_fd(fd, 0, p->first_map, PROT_READ | PROT_WRITE, segment->header) != NULL &&
+              map_further_chunks(segment, p, fd);
+    unmap(fresh, p->first_map);
+    return ok;
+}
+
+/* Makes, fills in, maps and seals the counters. Returns where they are mapped, NULL on failure. */
+static struct hk_header *make_counters(const struct hk_segment *segment, uint32_t root_pid, uint32_t pid,
+                                       int fd, const struct plan *p, bool *populate)
+{
+    struct hk_header *h = map_fd(fd, 0, p->first_map, PROT_READ | PROT_WRITE, NULL);
+    if (h == NULL)
+        return NULL;
+    if (!make_present(fd, h, p, populate)) {
+        unmap(h, p->first_map);
+        return NULL;
+    }
+    fill_header(h, p, root_pid);
+    if (segment->header != NULL) {
+        if (!replace(segment, pid, h, p, fd))
+            return NULL;
+        h = segment->header;
+    }
+    if (seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
+        return h;
+    if (segment->header == NULL)
+        unmap(h, p->first_map);
+    return NULL;
+}
+
+bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid, bool late,
+                     struct hk_segment_fds *fds)
+{
+    struct plan p = make_plan();
+    fds->counters = fds->tuning = -1;
+    if (!size_allowed(p.bytes))
+        return false;
+    fds->counters = new_memfd("hakmem-counters", p.bytes, late);
+    fds->tuning = new_memfd("hakmem-tuning", HK_TUNING_BYTES, late);
+    struct hk_tuning_page *tuning = NULL;
+    struct hk_header *header = NULL;
+    bool populate = false;
+    if (fds->counters >= 0 && fds->tuning >= 0)
+        tuning = make_tuning(fds->tuning, segment->tuning);
+    if (tuning != NULL)
+        header = make_counters(segment, root_pid, pid, fds->counters, &p, &populate);
+    if (header == NULL) {
+        if (segment->tuning == NULL)
+            unmap(tuning, HK_TUNING_BYTES);
+        hk_segment_close(fds, late);
+        return false;
+    }
+    segment->header = header;
+    segment->tuning = tuning;
+    segment->chunks[0] = (char *)header + p.cells_off;
+    segment->populate = populate;
+    segment->cells = populate ? HK_MAX_CELLS : CELLS_WITHOUT_POPULATE;
+    return true;
+}
+
+/* ---- cells ---- */
+
+/* Maps one more chunk by duplicating the mapping of the page before it, which needs no descriptor. */
+static char *map_chunk(struct hk_segment *segment, unsigned chunk)
+{
+    if (segment->chunks[chunk] != NULL)
+        return segment->chunks[chunk];
+    char *before = segment->chunks[chunk - 1];
+    if (before == NULL)
+        return NULL;
+    size_t bytes = (size_t)HK_CELLS_AT_ONCE * HK_CELL_BYTES;
+    hk_count(&hk_process.sys_mremap_total, 1);
+    long ret = HK_SYSCALL(SYS_mremap, before + bytes - hk_page_bytes, 0, bytes + hk_page_bytes,
+                          MREMAP_MAYMOVE);
+    if ((unsigned long)ret > (unsigned long)-4096L)
+        return NULL;
+    segment->chunks[chunk] = (char *)ret + hk_page_bytes;
+    return segment->chunks[chunk];
+}
+
+static bool is_dead(const struct hk_segment *segment, uint32_t cell, uint64_t word)
+{
+    const hk_au16 *dead = (const hk_au16 *)((const char *)segment->tuning + HK_TUNING_DEAD_OFF);
+    uint16_t sequence = HK_DIR_SEQ(word);
+    return sequence != 0 && atomic_load_explicit(&dead[cell], memory_order_acquire) == sequence;
+}
+
+/* Address of a cell, present and writable. */
+static void *cell_at(struct hk_segment *segment, uint32_t cell)
+{
+    char *chunk = map_chunk(segment, cell / HK_CELLS_AT_ONCE);
+    if (chunk == NULL)
+        return NULL;
+    char *at = chunk + (size_t)(cell % HK_CELLS_AT_ONCE) * HK_CELL_BYTES;
+    char *page = at - ((uintptr_t)at & (hk_page_bytes - 1));
+    if (segment->populate && hk_os_populate(page, hk_page_bytes) != 0)
+        return NULL;
+    return at;
+}
+
+/* The lowest cell that is free or whose claimant is dead, claimed; segment->cells if there is none. */
+static uint32_t claim(struct hk_segment *segment, uint32_t pid)
+{
+    hk_au64 *dir = directory(segment);
+    const uint32_t words_in_page = (uint32_t)(hk_page_bytes / sizeof(uint64_t));
+    for (uint32_t i = 0; i < segment->cells; i++) {
+        if (i % words_in_page == 0 && i != 0 && hk_os_populate(&dir[i], hk_page_bytes) != 0)
+            break;
+        uint64_t word = atomic_load_explicit(&dir[i], memory_order_acquire);
+        if (HK_DIR_KIND(word) != HK_CELL_FREE && !is_dead(segment, i, word))
+            continue;
+        uint16_t sequence = (uint16_t)(HK_DIR_SEQ(word) + 1);
+        uint64_t mine = HK_DIR_WORD(HK_CELL_CLAIMED, 0, sequence != 0 ? sequence : 1, pid);
+        if (atomic_compare_exchange_strong(&dir[i], &word, mine))
+            return i;
+    }
+    return segment->cells;
+}
+
+void *hk_segment_claim(struct hk_segment *segment, uint32_t pid, uint32_t *cell)
+{
+    *cell = claim(segment, pid);
+    if (*cell == segment->cells)
+        return NULL;
+    void *at = cell_at(segment, *cell);
+    if (at != NULL)
+        memset(at, 0, HK_CELL_BYTES);
+    return at; /* a cell that cannot be had stays claimed: the next attempt takes another */
+}
+
+void hk_segment_announce(struct hk_segment *segment, uint32_t cell, unsigned kind, uint32_t area)
+{
+    hk_au64 *word = &directory(segment)[cell];
+    uint64_t mine = atomic_load_explicit(word, memory_order_relaxed);
+    atomic_store_explicit(word, HK_DIR_WORD(kind, area, HK_DIR_SEQ(mine), HK_DIR_PID(mine)),
+                          memory_order_release);
+    uint32_t used = atomic_load(&segment->header->cells_used);
+    while (used < cell + 1 && !atomic_compare_exchange_weak(&segment->header->cells_used, &used, cell + 1))
+        ;
+}

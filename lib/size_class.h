@@ -1,0 +1,63 @@
+/*
+ * size_class.h - sizes to classes and back.
+ *
+ * Two tables: a fine one (steps of 16 bytes, to 1 KiB) for the hot path, a coarse one (steps of 256, to
+ * 32 KiB). Entries are *bin offsets*: what has to be added to a heap to reach the class's bin, so that
+ * neither malloc nor free multiplies. Constant data; must not know heaps beyond the size of a bin.
+ */
+#ifndef HAKMEM_LIB_SIZE_CLASS_H
+#define HAKMEM_LIB_SIZE_CLASS_H
+
+#include "lib/geometry.h"
+
+enum {
+    HK_CLASSES = 0
+#define HK_SIZE_CLASS(bytes) +1
+#include "lib/size_classes.def"
+};
+
+#define HK_BIN_SHIFT 5 /* log2 of sizeof(struct hk_bin), asserted in heap.h */
+
+#define HK_FINE_MAX     1024
+#define HK_FINE_SHIFT   4
+#define HK_COARSE_SHIFT 8
+
+extern const uint16_t hk_fine_bins[(HK_FINE_MAX >> HK_FINE_SHIFT) + 1];
+extern const uint16_t hk_coarse_bins[(HK_SMALL_MAX >> HK_COARSE_SHIFT) + 1];
+
+struct hk_class_info {
+    uint32_t bytes;
+    uint32_t capacity;   /* blocks in a slab */
+    uint32_t reciprocal; /* offset * reciprocal >> 32 is offset / bytes for offsets in a slab */
+};
+
+extern const struct hk_class_info hk_classes[HK_CLASSES];
+
+/* Bin 0 of every heap is the one that never has anything and never takes anything. */
+HK_INLINE unsigned hk_bin_offset_of_class(unsigned size_class)
+{
+    return (size_class + 1) << HK_BIN_SHIFT;
+}
+
+HK_INLINE unsigned hk_class_of_bin_offset(unsigned offset)
+{
+    return (offset >> HK_BIN_SHIFT) - 1;
+}
+
+/* size is at most HK_SMALL_MAX. */
+HK_INLINE unsigned hk_class_of_size(size_t size)
+{
+    return hk_class_of_bin_offset(
+        size <= HK_FINE_MAX ? hk_fine_bins[(size + ((1u << HK_FINE_SHIFT) - 1)) >> HK_FINE_SHIFT]
+                            : hk_coarse_bins[(size + ((1u << HK_COARSE_SHIFT) - 1)) >> HK_COARSE_SHIFT]);
+}
+
+/* Index of the block at an offset in a slab of the class, or -1 where no block starts there. */
+HK_INLINE int hk_block_index(unsigned size_class, uint32_t offset)
+{
+    const struct hk_class_info *info = &hk_classes[size_class];
+    uint32_t index = (uint32_t)(((uint64_t)offset * info->reciprocal) >> 32);
+    return index * info->bytes == offset && index < info->capacity ? (int)index : -1;
+}
+
+#endif

@@ -1,0 +1,205 @@
+/* superslab.c - see superslab.h. */
+#include "lib/superslab.h"
+
+#include "lib/index.h"
+#include "lib/os.h"
+#include "lib/params.h"
+#include "lib/process.h"
+#include "lib/retain.h"
+
+static uint32_t run_mask(unsigned n, unsigned at)
+{
+    return (n == HK_SLABS_PER_SUPERSLAB ? HK_ALL_SLABS : (UINT32_C(1) << n) - 1) << at;
+}
+
+/* Bits at which n ones in a row start. */
+static uint32_t run_starts(uint32_t mask, unsigned n)
+{
+    for (unsigned have = 1; have < n && mask != 0;) {
+        unsigned step = n - have < have ? n - have : have;
+        mask &= mask >> step;
+        have += step;
+    }
+    return mask;
+}
+
+/* Of the bits where a run may start, those at which it is aligned. */
+static uint32_t aligned_starts(uint32_t superslab, uint32_t starts, size_t align)
+{
+    if (align <= HK_SLAB_BYTES)
+        return starts;
+    size_t every = align >> HK_SLAB_SHIFT;
+    if (every >= HK_SLABS_PER_SUPERSLAB)
+        return (hk_superslab_start(superslab) & (align - 1)) == 0 ? starts & 1 : 0;
+    uint32_t wanted = 0;
+    for (size_t at = 0; at < HK_SLABS_PER_SUPERSLAB; at += every)
+        wanted |= UINT32_C(1) << at;
+    return starts & wanted;
+}
+
+/* Takes the bits of mask, all or none. */
+static bool take_bits(struct hk_superslab *s, uint32_t mask)
+{
+    uint32_t free_slabs = atomic_load(&s->free);
+    do {
+        if ((free_slabs & mask) != mask)
+            return false;
+    } while (!atomic_compare_exchange_weak(&s->free, &free_slabs, free_slabs & ~mask));
+    return true;
+}
+
+/* Singles fill a SuperSlab from the bottom, runs from the top, so that runs stay in one piece. */
+static int choose(uint32_t starts, unsigned n)
+{
+    if (starts == 0)
+        return -1;
+    return n == 1 ? __builtin_ctz(starts) : 31 - __builtin_clz(starts);
+}
+
+/* Takes a run whose pages are all there, or any run. Returns its first slab's bit, -1 if there is none. */
+static int take_from(uint32_t superslab, unsigned n, size_t align, bool resident_only)
+{
+    struct hk_superslab *s = hk_superslab_at(superslab);
+    for (;;) {
+        uint32_t candidates = atomic_load(&s->free);
+        if (resident_only)
+            candidates &= atomic_load_explicit(&s->resident, memory_order_relaxed);
+        int at = choose(aligned_starts(superslab, run_starts(candidates, n), align), n);
+        if (at < 0 || take_bits(s, run_mask(n, (unsigned)at)))
+            return at;
+    }
+}
+
+static unsigned row_for(unsigned n)
+{
+    return HK_ROW_FREE + (31 - (unsigned)__builtin_clz(n));
+}
+
+/* Rows whose hint this taking may have made wrong. */
+static void lower_after_take(uint32_t superslab)
+{
+    const struct hk_superslab *s = hk_superslab_at(superslab);
+    for (unsigned row = HK_ROW_FREE; row <= HK_ROW_RESIDENT; row++) {
+        if (row != HK_ROW_CLOSED && !hk_index_holds(row, s))
+            hk_index_lower(row, superslab);
+    }
+}
+
+/* The pages of a run are in use from here on. */
+static bool account_taken(uint32_t superslab, uint32_t mask)
+{
+    struct hk_superslab *s = hk_superslab_at(superslab);
+    uint32_t was_dirty = atomic_fetch_or(&s->dirty, mask);
+    uint32_t was_resident = atomic_fetch_or(&s->resident, mask) & mask;
+    if (was_resident != 0)
+        hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(was_resident) * HK_SLAB_BYTES);
+    return (was_dirty & mask) == 0;
+}
+
+static int64_t take_in_row(unsigned row, unsigned n, size_t align, bool resident_only, bool *zeroed)
+{
+    for (int64_t at = -1; (at = hk_index_lowest(row, (uint32_t)(at + 1))) >= 0;) {
+        uint32_t superslab = (uint32_t)at;
+        int bit = take_from(superslab, n, align, resident_only);
+        if (bit >= 0) {
+            *zeroed = account_taken(superslab, run_mask(n, (unsigned)bit));
+            lower_after_take(superslab);
+            return (int64_t)superslab * HK_SLABS_PER_SUPERSLAB + bit;
+        }
+        if (!hk_index_holds(row, hk_superslab_at(superslab)))
+            hk_index_lower(row, superslab);
+    }
+    return -1;
+}
+
+int64_t hk_slabs_take(unsigned n, size_t align, bool *zeroed)
+{
+    /* Another thread may take what one round opened: go on while opening succeeds. */
+    do {
+        int64_t slab = take_in_row(HK_ROW_RESIDENT, n, align, true, zeroed);
+        if (slab < 0) {
+            slab = take_in_row(row_for(n), n, align, false, zeroed);
+            hk_retain_faulted();
+        }
+        if (slab >= 0)
+            return slab;
+    } while (hk_arena_open());
+    return -1;
+}
+
+void hk_slabs_give(uint32_t first, unsigned n)
+{
+    uint32_t superslab = first / HK_SLABS_PER_SUPERSLAB;
+    struct hk_superslab *s = hk_superslab_at(superslab);
+    uint32_t mask = run_mask(n, first % HK_SLABS_PER_SUPERSLAB);
+    uint32_t resident = atomic_load(&s->resident) & mask;
+    hk_count(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+    uint32_t now = atomic_fetch_or(&s->free, mask) | mask;
+
+    hk_index_raise(HK_ROW_FREE, superslab);
+    unsigned longest = hk_longest_run(now);
+    for (unsigned row = HK_ROW_RUN2; row <= HK_ROW_RUN16 && longest >= 2u << (row - HK_ROW_RUN2); row++)
+        hk_index_raise(row, superslab);
+    if (now == HK_ALL_SLABS)
+        hk_index_raise(HK_ROW_EMPTY, superslab);
+    if (resident != 0)
+        hk_index_raise(HK_ROW_RESIDENT, superslab);
+}
+
+/* Purges one run of slabs that are in nobody's hands but ours. */
+static size_t purge_run(uint32_t superslab, unsigned at, unsigned n)
+{
+    struct hk_superslab *s = hk_superslab_at(superslab);
+    uint32_t mask = run_mask(n, at);
+    bool lazily = hk_param(HK_TUNE_purge_kind) == 1;
+    size_t bytes = n * HK_SLAB_BYTES;
+    uint32_t first = superslab * HK_SLABS_PER_SUPERSLAB + at;
+    if (hk_os_purge(hk_slab_start(first), bytes, lazily) != 0) {
+        hk_slabs_give(first, n); /* locked pages, or a filter: they stay */
+        return 0;
+    }
+    atomic_fetch_and(&s->resident, ~mask);
+    if (!lazily)
+        atomic_fetch_and(&s->dirty, ~mask);
+    hk_slabs_give(first, n);
+    hk_count(&hk_process.purges_total, 1);
+    return bytes;
+}
+
+/* Purges free slabs of one SuperSlab, longest stretches first come. */
+static size_t purge_superslab(uint32_t superslab, size_t bytes)
+{
+    struct hk_superslab *s = hk_superslab_at(superslab);
+    size_t gone = 0;
+    uint32_t tried = 0;
+    while (gone < bytes) {
+        uint32_t candidates = atomic_load(&s->free) & atomic_load(&s->resident) & ~tried;
+        if (candidates == 0)
+            break;
+        unsigned at = 31 - (unsigned)__builtin_clz(candidates), n = 1;
+        while (at > 0 && (candidates >> (at - 1) & 1) != 0 && n * HK_SLAB_BYTES < bytes - gone) {
+            at--;
+            n++;
+        }
+        tried |= run_mask(n, at);
+        if (!take_bits(s, run_mask(n, at)))
+            continue;
+        hk_uncount(&hk_process.retained_bytes, (uint64_t)n * HK_SLAB_BYTES);
+        gone += purge_run(superslab, at, n);
+    }
+    return gone;
+}
+
+size_t hk_slabs_purge(size_t bytes)
+{
+    size_t gone = 0;
+    uint32_t end = (uint32_t)(hk_arena_slabs() / HK_SLABS_PER_SUPERSLAB);
+    int64_t at;
+    while (gone < bytes && (at = hk_index_highest(HK_ROW_RESIDENT, HK_ROW_RESIDENT, end)) >= 0) {
+        end = (uint32_t)at;
+        gone += purge_superslab(end, bytes - gone);
+        if (!hk_index_holds(HK_ROW_RESIDENT, hk_superslab_at(end)))
+            hk_index_lower(HK_ROW_RESIDENT, end);
+    }
+    return gone;
+}
