@@ -86,7 +86,7 @@ static bool read_user(struct hk_args *args, const char *text)
     const struct passwd *user = NULL;
     bool number = read_number(text, 0, UINT32_MAX - 1, &uid);
     if (!number)
-        user = getpwnam(text); /* NOLINT(concurrency-mt-unsafe): one thread */
+        user = getpwnam(text);
     if (!number && !user)
         return fail(args, "--uid: there is no user '%.80s'", text);
     args->selector.by_uid = true;
@@ -406,7 +406,7 @@ static bool find_command(struct hk_args *args, const char *word)
 bool hk_args_parse(struct hk_args *args, int argc, char **argv)
 {
     unsigned before = HK_GROUP_GLOBAL | HK_GROUP_JSON;
-    int at;
+    int at = 0;
     memset(args, 0, sizeof *args);
     if (!read_options(args, argc, argv, before, true, &at))
         return false;

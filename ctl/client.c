@@ -35,9 +35,8 @@ int hk_client_open(struct hk_client *client, const char *dir)
     struct timeval patience = {.tv_sec = HK_CLIENT_PATIENCE_MS / 1000};
     memset(client, 0, sizeof *client);
     client->fd = -1;
-    if (strlen(dir) >= sizeof client->dir)
+    if ((size_t)snprintf(client->dir, sizeof client->dir, "%s", dir) >= sizeof client->dir)
         return ENAMETOOLONG;
-    strcpy(client->dir, dir);
     int rc = hk_runtime_socket(dir, HK_CONTROL_SOCKET, address.sun_path, sizeof address.sun_path);
     if (rc)
         return rc;

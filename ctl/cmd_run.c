@@ -26,7 +26,7 @@ struct runtime {
 
 static const char *reason(int error)
 {
-    return strerror(error); /* NOLINT(concurrency-mt-unsafe): one thread */
+    return strerror(error);
 }
 
 /* Whether the daemon that was connected to really answers. */
@@ -61,7 +61,7 @@ static bool find_running(struct runtime *runtime, const char *chosen)
 static bool make_temporary(struct runtime *runtime)
 {
     static const char name[] = "hakmem-run-XXXXXX";
-    const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    const char *tmp = getenv("TMPDIR");
     if (!tmp || tmp[0] != '/' || strlen(tmp) + 1 + sizeof name > HK_RUNTIME_DIR_MAX)
         tmp = "/tmp";
     snprintf(runtime->dir, sizeof runtime->dir, "%s/%s", tmp, name);

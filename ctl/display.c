@@ -3,6 +3,7 @@
 
 #include <locale.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -84,9 +85,8 @@ char *hk_display_elide(const char *text, unsigned width)
         taken += more;
         end += n;
     }
-    const char *mark = width > 0 ? ELLIPSIS : "";
-    char *cut = hk_need(malloc(end + strlen(mark) + 1));
-    memcpy(cut, text, end);
-    strcpy(cut + end, mark);
-    return cut;
+    char *cut = NULL;
+    if (asprintf(&cut, "%.*s%s", (int)end, text, width > 0 ? ELLIPSIS : "") < 0)
+        cut = NULL;
+    return hk_need(cut);
 }

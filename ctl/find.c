@@ -22,7 +22,7 @@ static const char *dir_reason(int error)
     case ENAMETOOLONG:
         return "the path is too long for a socket";
     default:
-        return strerror(error); /* NOLINT(concurrency-mt-unsafe): one thread */
+        return strerror(error);
     }
 }
 
@@ -36,7 +36,7 @@ static const char *socket_reason(int error)
     case EAGAIN:
         return "the daemon there does not accept connections";
     default:
-        return strerror(error); /* NOLINT(concurrency-mt-unsafe): one thread */
+        return strerror(error);
     }
 }
 

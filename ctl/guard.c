@@ -90,7 +90,7 @@ static void become_daemon(const struct guard *g, int log)
     dup2(log, STDERR_FILENO);
     clean_environment();
     execl(g->hakmemd, "hakmemd", "--runtime-dir", g->dir, (char *)NULL);
-    fprintf(stderr, "%s: %s\n", g->hakmemd, strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
+    fprintf(stderr, "%s: %s\n", g->hakmemd, strerror(errno));
     _exit(127);
 }
 
@@ -235,7 +235,7 @@ static void remove_dir(const char *path)
 {
     DIR *dir = opendir(path);
     struct dirent *entry;
-    while (dir && (entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe): one thread */
+    while (dir && (entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             unlinkat(dirfd(dir), entry->d_name, 0);
     }
@@ -272,8 +272,7 @@ int hk_guard(int argc, char **argv)
     g.signals = catch_signals();
     (void)!chdir("/");
     if (!start_daemon(&g))
-        report(&g, "cannot start the private daemon: %s",
-               strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
+        report(&g, "cannot start the private daemon: %s", strerror(errno));
     else if (await_answer(&g))
         await_end(&g);
     end_daemon(&g);

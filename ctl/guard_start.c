@@ -24,8 +24,7 @@ static void become_guard(int owner, int report, const char *dir, bool remove, co
         _exit(1);
     closefrom(STDERR_FILENO + 1);
     execl("/proc/self/exe", "hakmemctl", "--guard", dir, remove ? "remove" : "keep", hakmemd, (char *)NULL);
-    dprintf(STDOUT_FILENO, "cannot start the private daemon's guard: %s",
-            strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
+    dprintf(STDOUT_FILENO, "cannot start the private daemon's guard: %s", strerror(errno));
     _exit(1);
 }
 
@@ -65,7 +64,7 @@ bool hk_guard_start(const char *hakmemd, const char *dir, bool remove, char *err
     int report[2], owner = (int)syscall(SYS_pidfd_open, getpid(), 0);
     bool ready = false;
     if (owner < 0 || pipe2(report, O_CLOEXEC) != 0) {
-        snprintf(error, size, "cannot watch over a private daemon: %s", strerror(errno)); /* NOLINT */
+        snprintf(error, size, "cannot watch over a private daemon: %s", strerror(errno));
         if (owner >= 0)
             close(owner);
         if (remove)

@@ -101,8 +101,8 @@ static void print_usage(const struct hk_out *out, const struct hk_command *comma
     const char *arguments = command->arguments, *word = "usage:";
     do {
         size_t len = strcspn(arguments, "\n");
-        fprintf(out->file, "%s hakmemctl %s [OPTION]...%s%.*s\n", word, command->name, len ? " " : "", (int)len,
-                arguments);
+        fprintf(out->file, "%s hakmemctl %s [OPTION]...%s%.*s\n", word, command->name, len ? " " : "",
+                (int)len, arguments);
         arguments += len + (arguments[len] == '\n');
         word = "      ";
     } while (*arguments);

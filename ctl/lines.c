@@ -56,8 +56,7 @@ static void print_line(const struct hk_out *out, const cJSON *object, bool host,
         columns[n] = (struct hk_column){
             .title = f->title, .align = HK_ALIGN_RIGHT, .rank = f->rank, .wide = f->where == TOP ? 7 : 8};
     }
-    columns[n + 1] = (struct hk_column){
-        .title = "ALLOCS/REFILL", .align = HK_ALIGN_RIGHT, .rank = 8};
+    columns[n + 1] = (struct hk_column){.title = "ALLOCS/REFILL", .align = HK_ALIGN_RIGHT, .rank = 8};
     struct hk_table *table = hk_table_new(columns, n + 2);
     const cJSON *totals = hk_json_member(object, "totals"), *rates = hk_json_member(object, "rates");
     const cJSON *const places[] = {object, hk_json_member(object, "gauges"), rates};

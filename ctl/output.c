@@ -23,7 +23,7 @@ static bool sensible(unsigned long width)
 
 static unsigned find_width(FILE *file)
 {
-    const char *columns = getenv("COLUMNS"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    const char *columns = getenv("COLUMNS");
     struct winsize size;
     unsigned long asked = columns ? strtoul(columns, NULL, 10) : 0;
     if (sensible(asked))
@@ -35,8 +35,8 @@ static unsigned find_width(FILE *file)
 
 static bool wants_color(FILE *file)
 {
-    const char *no_color = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread */
-    const char *term = getenv("TERM");         /* NOLINT(concurrency-mt-unsafe): one thread */
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
     bool refused = (no_color && no_color[0] != '\0') || !term || strcmp(term, "dumb") == 0;
     return !refused && isatty(fileno(file));
 }
@@ -94,7 +94,6 @@ bool hk_out_finish(const struct hk_out *out)
     errno = 0;
     if (fflush(out->file) == 0 && !ferror(out->file))
         return true;
-    hk_error("cannot write the output: %s",
-             strerror(errno ? errno : EIO)); /* NOLINT(concurrency-mt-unsafe) */
+    hk_error("cannot write the output: %s", strerror(errno ? errno : EIO));
     return false;
 }

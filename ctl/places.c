@@ -64,12 +64,11 @@ bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
     static const struct place places[] = {{NULL, "../lib/" LIBRARY},
                                           {NULL, "../" HAKMEM_RELATIVE_LIBDIR "/" LIBRARY},
                                           {HAKMEM_LIBDIR, LIBRARY}};
-    const char *chosen = getenv("HAKMEM_LIBRARY"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    const char *chosen = getenv("HAKMEM_LIBRARY");
     char whole[PATH_MAX];
     if (chosen && chosen[0]) {
         if (!realpath(chosen, whole) || !is_file(whole, R_OK)) {
-            snprintf(error, error_size, "HAKMEM_LIBRARY: '%s': %s", chosen,
-                     strerror(errno ? errno : EINVAL)); /* NOLINT(concurrency-mt-unsafe): one thread */
+            snprintf(error, error_size, "HAKMEM_LIBRARY: '%s': %s", chosen, strerror(errno ? errno : EINVAL));
             return false;
         }
         snprintf(buf, size, "%s", whole);
@@ -103,7 +102,7 @@ static int try_program(const char *path)
 
 int hk_place_program(const char *name, char *buf, size_t size)
 {
-    const char *path = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    const char *path = getenv("PATH");
     int result = ENOENT;
     if (name[0] == '\0')
         return ENOENT;

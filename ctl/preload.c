@@ -29,7 +29,7 @@ static bool is_listed(const char *list, const char *path)
 
 void hk_preload_library(const char *library)
 {
-    const char *before = getenv("LD_PRELOAD"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    const char *before = getenv("LD_PRELOAD");
     char *value = NULL;
     bool alone = !before || before[0] == '\0';
     if (!alone && is_listed(before, library))
@@ -42,16 +42,15 @@ void hk_preload_library(const char *library)
 
 void hk_preload_tunes(const char *const *tunes, size_t count)
 {
-    const char *before = getenv("HAKMEM_TUNE"); /* NOLINT(concurrency-mt-unsafe): one thread */
-    size_t size = 1 + (before ? strlen(before) + 1 : 0);
-    for (size_t i = 0; i < count; i++)
-        size += strlen(tunes[i]) + 1;
-    char *value = hk_need(malloc(size));
-    value[0] = '\0';
-    if (before && before[0])
-        strcat(strcpy(value, before), count ? "," : "");
-    for (size_t i = 0; i < count; i++)
-        strcat(strcat(value, tunes[i]), i + 1 < count ? "," : "");
+    const char *before = getenv("HAKMEM_TUNE");
+    char *value = hk_need(strdup(before ? before : ""));
+    for (size_t i = 0; i < count; i++) {
+        char *longer = NULL;
+        if (asprintf(&longer, "%s%s%s", value, value[0] ? "," : "", tunes[i]) < 0)
+            longer = NULL;
+        free(value);
+        value = hk_need(longer);
+    }
     if (count)
         setenv("HAKMEM_TUNE", value, 1);
     free(value);

@@ -13,7 +13,7 @@
 static bool verbose;
 
 /* Lines are cleaned one by one: a newline is the one control character that is meant. */
-static void say(const char *prefix, const char *format, va_list values)
+HK_PRINTF(2, 0) static void say(const char *prefix, const char *format, va_list values)
 {
     char *message = NULL, *rest = NULL;
     if (vasprintf(&message, format, values) < 0)

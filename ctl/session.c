@@ -15,7 +15,7 @@ int hk_session_connect(struct hk_session *session)
     const char *chosen = session->args->runtime_dir;
     int error = chosen ? hk_find_absolute(chosen, dir, sizeof dir) : 0;
     if (error) {
-        hk_error("--runtime-dir: '%s': %s", chosen, strerror(error)); /* NOLINT(concurrency-mt-unsafe) */
+        hk_error("--runtime-dir: '%s': %s", chosen, strerror(error));
         return HK_EXIT_USAGE;
     }
     if (!hk_find_daemon(&find, chosen ? dir : NULL, &session->client)) {

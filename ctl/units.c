@@ -71,6 +71,12 @@ struct hk_num hk_units_plain(double number)
     return num;
 }
 
+/* One for what is small and not whole. */
+static int decimals_of(double v, bool divisible)
+{
+    return divisible && v < 9.95 && fabs(v - round(v)) >= 0.05 ? 1 : 0;
+}
+
 struct hk_num hk_units_duration(double ms)
 {
     static const struct {
@@ -79,18 +85,14 @@ struct hk_num hk_units_duration(double ms)
     } steps[] = {
         {"ms", 1, 1000}, {"s", 1e3, 60}, {"min", 60e3, 60}, {"h", 3600e3, 48}, {"d", 86400e3, INFINITY}};
     struct hk_num num;
+    unsigned i = 0;
     if (unusable(ms))
         return NOTHING;
-    for (unsigned i = 0; i < HK_COUNT_OF(steps); i++) {
-        double v = ms / steps[i].ms;
-        int decimals = i > 0 && v < 9.95 ? 1 : 0;
-        if (i + 1 < HK_COUNT_OF(steps) && reads_as(v, decimals, steps[i].until))
-            continue;
-        if (fabs(v - round(v)) < 0.05)
-            decimals = 0;
-        snprintf(num.s, sizeof num.s, "%.*f %s", decimals, v, steps[i].unit);
-        break;
-    }
+    while (i + 1 < HK_COUNT_OF(steps) &&
+           reads_as(ms / steps[i].ms, decimals_of(ms / steps[i].ms, i > 0), steps[i].until))
+        i++;
+    double v = ms / steps[i].ms;
+    snprintf(num.s, sizeof num.s, "%.*f %s", decimals_of(v, i > 0), v, steps[i].unit);
     return num;
 }
 
