@@ -1,109 +1,142 @@
 /*
- * handoff.c - one thread allocates, another frees: every free is of another thread's block.
+ * handoff.c - blocks that one thread allocates and another frees: every free is of a foreign block.
  *
- * usage: handoff BLOCKS MIN MAX
+ * usage: handoff BLOCKS MIN MAX one|both
  *
- * The producer writes the first byte of each block of MIN..MAX bytes and passes it through a bounded
- * ring; the consumer reads that byte and frees the block. Each thread has a processor of its own where
- * there are two. A malloc or a free is one op. The floor passes blocks of a table.
+ * one: the first thread allocates, the second frees. both: each allocates for the other and frees what
+ * it gets, some blocks behind. Blocks have MIN..MAX bytes and go through bounded rings; who makes one
+ * writes its first byte, who frees it reads that byte. Each thread has a processor of its own where there
+ * are two. A malloc or a free is one op. The floor passes blocks of a table, as many as two rings hold: an
+ * allocator that makes do with fewer, and so with fewer cache lines on their way, can be below it.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/bench/harness.h"
 #include "tests/bench/ring.h"
 
 #define FLOOR_BLOCKS (2 * RING_SLOTS)
+#define BEHIND       (RING_SLOTS / 4)
 
-struct shared {
-    struct ring ring;
-    uint64_t blocks;
+struct plan {
+    uint64_t blocks; /* that each sender sends */
     size_t min, range;
-    char *table; /* NULL: malloc and free */
-    pthread_barrier_t start;
-    uint64_t sum; /* of what the consumer read */
+    bool both;
+    char *table; /* of two halves, one a thread; NULL: malloc and free */
 };
 
-static char *get_block(const struct shared *shared, uint64_t i, uint64_t random)
+struct side {
+    const struct plan *plan;
+    pthread_barrier_t *start;
+    struct ring *out, *in; /* NULL where nothing goes that way */
+    unsigned index;
+    uint64_t received;
+};
+
+static char *get_block(const struct side *side, uint64_t i, uint64_t random)
 {
-    size_t size = shared->min + (size_t)(((random >> 32) * shared->range) >> 32);
-    if (shared->table)
-        return shared->table + i % FLOOR_BLOCKS * (shared->min + shared->range);
+    const struct plan *plan = side->plan;
+    size_t size = plan->min + (size_t)(((random >> 32) * plan->range) >> 32);
+    if (plan->table)
+        return plan->table + (side->index * FLOOR_BLOCKS + i % FLOOR_BLOCKS) * (plan->min + plan->range);
     char *block = malloc(size);
     if (!block)
         abort();
     return block;
 }
 
-static void produce(struct shared *shared)
+static void work(struct side *side)
 {
-    uint64_t state = 42;
-    for (uint64_t i = 0; i < shared->blocks; i++) {
-        char *block = get_block(shared, i, bench_random(&state));
-        *block = 1;
-        ring_put(&shared->ring, block);
+    const struct plan *plan = side->plan;
+    uint64_t state = 42 + side->index, behind = plan->both ? BEHIND : 0;
+    for (uint64_t i = 0; i < plan->blocks + behind; i++) {
+        if (side->out && i < plan->blocks) {
+            char *block = get_block(side, i, bench_random(&state));
+            *block = 1;
+            ring_put(side->out, block);
+        }
+        if (side->in && i >= behind) {
+            char *block = ring_take(side->in);
+            side->received += (unsigned char)*block;
+            if (!plan->table)
+                free(block);
+        }
     }
 }
 
-static void *consume(void *arg)
+static void *second_thread(void *arg)
 {
-    struct shared *shared = arg;
-    bench_pin(1);
-    pthread_barrier_wait(&shared->start);
-    for (uint64_t i = 0; i < shared->blocks; i++) {
-        char *block = ring_take(&shared->ring);
-        shared->sum += (unsigned char)*block;
-        if (!shared->table)
-            free(block);
-    }
+    struct side *side = arg;
+    bench_pin(side->index);
+    pthread_barrier_wait(side->start);
+    work(side);
     return NULL;
 }
 
-static uint64_t run(struct shared *shared, uint64_t blocks)
+static void check(const struct side *side)
 {
-    pthread_t consumer;
-    shared->blocks = blocks;
-    shared->sum = 0;
-    if (pthread_create(&consumer, NULL, consume, shared) != 0)
-        abort();
-    pthread_barrier_wait(&shared->start);
-    uint64_t start = bench_now_ns();
-    produce(shared);
-    pthread_join(consumer, NULL);
-    uint64_t ns = bench_now_ns() - start;
-    if (shared->sum != blocks) {
-        fprintf(stderr, "handoff: %llu blocks were sent, %llu came through\n", (unsigned long long)blocks,
-                (unsigned long long)shared->sum);
+    uint64_t expected = side->in ? side->plan->blocks : 0;
+    if (side->received != expected) {
+        fprintf(stderr, "handoff: %llu blocks were sent, %llu came through\n", (unsigned long long)expected,
+                (unsigned long long)side->received);
         exit(1);
     }
+}
+
+static uint64_t run(const struct plan *plan, struct ring rings[2])
+{
+    pthread_barrier_t start;
+    pthread_t thread;
+    pthread_barrier_init(&start, NULL, 2);
+    struct side first = {.plan = plan, .start = &start, .out = &rings[0], .index = 0};
+    struct side second = {.plan = plan, .start = &start, .in = &rings[0], .index = 1};
+    if (plan->both) {
+        first.in = &rings[1];
+        second.out = &rings[1];
+    }
+    if (pthread_create(&thread, NULL, second_thread, &second) != 0)
+        abort();
+    pthread_barrier_wait(&start);
+    uint64_t begin = bench_now_ns();
+    work(&first);
+    pthread_join(thread, NULL);
+    uint64_t ns = bench_now_ns() - begin;
+    pthread_barrier_destroy(&start);
+    check(&first);
+    check(&second);
     return ns;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: handoff BLOCKS MIN MAX\n");
+    if (argc != 5 || (strcmp(argv[4], "one") != 0 && strcmp(argv[4], "both") != 0)) {
+        fprintf(stderr, "usage: handoff BLOCKS MIN MAX one|both\n");
         return 2;
     }
-    uint64_t blocks = bench_number(argv[1], "BLOCKS", UINT64_MAX / 4);
-    size_t min = bench_number(argv[2], "MIN", 1u << 20), max = bench_number(argv[3], "MAX", 1u << 20);
-    if (max < min) {
+    struct plan plan = {.blocks = bench_number(argv[1], "BLOCKS", UINT64_MAX / 8),
+                        .min = bench_number(argv[2], "MIN", 1u << 20),
+                        .both = argv[4][0] == 'b'};
+    size_t max = bench_number(argv[3], "MAX", 1u << 20);
+    if (max < plan.min) {
         fprintf(stderr, "handoff: MAX must not be under MIN\n");
         return 2;
     }
+    plan.range = max - plan.min + 1;
     bench_start();
     bench_pin(0);
-    struct shared *shared = bench_pages(sizeof *shared);
-    shared->min = min;
-    shared->range = max - min + 1;
-    pthread_barrier_init(&shared->start, NULL, 2);
-    run(shared, blocks / 10 + 1);
-    uint64_t ns = run(shared, blocks);
+    struct ring *rings = bench_pages(2 * sizeof *rings);
+    struct plan warm_up = plan;
+    warm_up.blocks = plan.blocks / 10 + 1;
+    run(&warm_up, rings);
+    uint64_t ns = run(&plan, rings);
     struct bench_memory memory = bench_memory();
-    shared->table = bench_pages(FLOOR_BLOCKS * (shared->min + shared->range));
-    uint64_t floor_ns = run(shared, blocks);
-    bench_report(&(struct bench_result){.name = "handoff", .ops = 2 * blocks, .ns = ns, .floor_ns = floor_ns},
-                 memory);
+    plan.table = bench_pages(2 * FLOOR_BLOCKS * (plan.min + plan.range));
+    uint64_t floor_ns = run(&plan, rings);
+    bench_report(
+        &(struct bench_result){
+            .name = "handoff", .ops = (plan.both ? 4 : 2) * plan.blocks, .ns = ns, .floor_ns = floor_ns},
+        memory);
     return 0;
 }

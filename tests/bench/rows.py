@@ -34,7 +34,8 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A program of this folder with its arguments; OPS among them is the number of operations."""
+    """A program of this folder with its arguments; OPS among them stands for ops, in the program's own
+    count (mallocs and frees, pairs of them, or blocks)."""
 
     name: str
     group: str
@@ -103,16 +104,27 @@ def pair_row(size, touch):
                ("OPS", str(size), touch), ops)
 
 
-def handoff_row(name, what, low, high):
-    return Row(f"handoff-{name}", "handoff", f"one thread allocates {what}, another frees", "handoff",
-               ("OPS", str(low), str(high)), 5_000_000)
+def handoff_row(name, what, low, high, ways):
+    told = {"one": "one thread allocates {}, another frees",
+            "both": "two threads free each other's blocks, {}"}
+    return Row(f"handoff-{name}", "handoff", told[ways].format(what), "handoff",
+               ("OPS", str(low), str(high), ways), 5_000_000 if ways == "one" else 2_500_000)
+
+
+def relay_row(threads):
+    return Row(f"relay-{threads}", "relay",
+               f"{threads} threads at a time that end and leave their blocks to successors, 16..1024 B",
+               "relay", ("OPS", "16", "1024", str(threads)), 20_000_000)
 
 
 ROWS = [
     *(random_row(str(size), f"{size} B", size, size) for size in (128, 256, 512, 1024)),
     random_row("mixed", "16..1024 B", 16, 1024),
     *(pair_row(size, touch) for touch in ("first", "whole") for size in (16, 64, 256, 1024, 4096, 32768)),
-    handoff_row("64", "64 B", 64, 64),
-    handoff_row("mixed", "16..1024 B", 16, 1024),
+    handoff_row("64", "64 B", 64, 64, "one"),
+    handoff_row("mixed", "16..1024 B", 16, 1024, "one"),
+    handoff_row("both-256", "256 B", 256, 256, "both"),
+    relay_row(1),
+    relay_row(2),
     RedisRow(),
 ]
