@@ -33,32 +33,31 @@ static void *big(size_t size, size_t align, bool *zeroed)
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }
 
+/* The thread may only now have got the heap, with blocks in it. */
+static void *pop_or_supply(struct hk_heap *heap, unsigned size_class)
+{
+    void **list = hk_bin_pop_list(heap, size_class);
+    void *block = *list;
+    if (block == NULL)
+        return hk_bin_supply(heap, size_class);
+    *list = hk_next(block);
+    return block;
+}
+
 /* A block for a thread that has no heap: past its last destructor, or there was no memory for one. */
 static HK_COLD void *small_late(unsigned size_class)
 {
     struct hk_heap *heap = hk_heap_late_take();
     if (heap == NULL)
         return NULL;
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    void *block = bin->alloc;
-    if (block != NULL)
-        bin->alloc = hk_next(block);
-    else
-        block = hk_bin_supply(heap, size_class);
+    void *block = pop_or_supply(heap, size_class);
     hk_heap_late_drop();
     return block;
 }
 
 static void *small(struct hk_heap *heap, unsigned size_class)
 {
-    if (HK_UNLIKELY(heap == NULL))
-        return small_late(size_class);
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    void *block = bin->alloc;
-    if (block == NULL)
-        return hk_bin_supply(heap, size_class);
-    bin->alloc = hk_next(block);
-    return block;
+    return HK_LIKELY(heap != NULL) ? pop_or_supply(heap, size_class) : small_late(size_class);
 }
 
 HK_NOINLINE void *hk_malloc_slow(size_t size)

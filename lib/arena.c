@@ -21,8 +21,9 @@
 #define MAX_HOLES 4096
 #define MAX_MOVED 4096
 
-#define MAX_OPEN_STEP 32 /* SuperSlabs: at 64 MiB a step costs within 4 % of opening all at once (measured)  \
-                          */
+#define MAX_OPEN_STEP                                                                                        \
+    32 /* SuperSlabs: at 64 MiB a step costs within 4 % of opening all at once (measured)                    \
+        */
 
 struct hk_arena hk_arena;
 

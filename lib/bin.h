@@ -14,6 +14,15 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class);
 /* Takes a block whose bin has no room on its freed list. */
 void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block);
 
+/* Chunks (single list: blocks) that the bin may have at present. */
+unsigned hk_bin_limit(struct hk_heap *heap, unsigned size_class);
+
+/* The bin has more than that limit: flushes half of it or all. */
+void hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit);
+
+/* The heap holds more than it may: bins other than the class's give up what they have. */
+void hk_heap_shed(struct hk_heap *heap, unsigned but_class);
+
 /* Gives every block in the bin, in all bins of the heap, back to its slab. */
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class);
 void hk_heap_flush(struct hk_heap *heap);

@@ -11,6 +11,10 @@
  *   freed  -> b -> b                 room blocks may still be pushed
  *   chunks -> [b -> b -> b -> b] -> [b -> b -> b -> b]      linked through their first blocks' second words
  *
+ * Above 1 KiB, where a program that writes whole blocks would feel each further block it cycles through, a
+ * bin has one list, freed: the size table leads malloc eight bytes on, so that what it pops is that list.
+ * Its length is counted on the slow path, which knows how many were pushed, and so how many were popped.
+ *
  * Only the thread that holds a heap touches its bins. Totals are written by that thread and read by any
  * (mallinfo2, a thread that makes a segment): relaxed atomics. Heaps are pooled when a thread ends and
  * never destroyed; they live in the window's tables, so an id is an address.
@@ -29,13 +33,16 @@ struct hk_bin {
 };
 
 HK_STATIC_ASSERT(sizeof(struct hk_bin) == 1 << HK_BIN_SHIFT, "bin offsets are multiples of a bin's size");
+HK_STATIC_ASSERT(offsetof(struct hk_bin, freed) - offsetof(struct hk_bin, alloc) == HK_SINGLE_SHIFT,
+                 "the coarse size table leads malloc to the freed list");
 
 /* What the slow path keeps about a bin. */
 struct hk_bin_state {
     uint32_t current; /* slab owned for refills, + 1 */
-    uint16_t chunk;   /* room of the freed list when it was empty */
+    uint16_t chunk;   /* room when it was last set: room blocks less have been pushed since */
+    uint16_t listed;  /* single list: its length when room was last set */
     uint16_t chunks;  /* on the stack */
-    uint16_t limit;   /* chunks allowed at present: grows when overflows and refills alternate */
+    uint16_t limit;   /* chunks (single list: blocks) allowed: grows when overflows and refills alternate */
     uint16_t fill;    /* blocks the next refill takes: doubles up to the batch */
     uint32_t refills_at_overflow;
     uint64_t allocs_at_overflow;
@@ -76,6 +83,13 @@ HK_INLINE struct hk_heap *hk_heap_at(unsigned id)
 HK_INLINE struct hk_bin *hk_bin_of(struct hk_heap *heap, unsigned size_class)
 {
     return &heap->bins[size_class + 1];
+}
+
+/* The list that malloc pops from. */
+HK_INLINE void **hk_bin_pop_list(struct hk_heap *heap, unsigned size_class)
+{
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    return hk_class_is_single(size_class) ? &bin->freed : &bin->alloc;
 }
 
 /* The calling thread's heap, attached if need be. NULL in a thread past its last destructor (late mode) and

@@ -63,7 +63,7 @@ void hk_params_derive(const uint64_t class_batch[HK_CLASSES])
         chunk = at_least(at_most(chunk, cap / 2), 1);
         store(&hk_bin_params[c].batch, batch);
         store(&hk_bin_params[c].chunk, chunk);
-        store(&hk_bin_params[c].limit, (cap - 2 * chunk) / chunk);
+        store(&hk_bin_params[c].limit, hk_class_is_single(c) ? cap : (cap - 2 * chunk) / chunk);
         store(&hk_bin_params[c].start, at_most(batch, at_least(at_most(START_BYTES / bytes, START_MAX), 1)));
     }
 }
