@@ -14,7 +14,9 @@ target_compile_options(hakmem_options INTERFACE
   -Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wwrite-strings
   -Wpointer-arith -Wformat=2 -Wvla -fno-common
   $<$<BOOL:${HAKMEM_WERROR}>:-Werror>)
-target_link_options(hakmem_options INTERFACE -Wl,-z,defs -Wl,-z,relro -Wl,-z,now)
+# clang leaves the sanitizers' own symbols to the program, so a library can't have all of them.
+target_link_options(hakmem_options INTERFACE
+  $<$<NOT:$<BOOL:${HAKMEM_SANITIZE}>>:-Wl,-z,defs> -Wl,-z,relro -Wl,-z,now)
 
 if(HAKMEM_SANITIZE)
   target_compile_options(hakmem_options INTERFACE
