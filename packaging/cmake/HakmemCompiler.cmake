@@ -14,12 +14,13 @@ target_compile_options(hakmem_options INTERFACE
   -Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wwrite-strings
   -Wpointer-arith -Wformat=2 -Wvla -fno-common
   $<$<BOOL:${HAKMEM_WERROR}>:-Werror>)
-# clang leaves the sanitizers' own symbols to the program, so a library can't have all of them.
-target_link_options(hakmem_options INTERFACE
-  $<$<NOT:$<BOOL:${HAKMEM_SANITIZE}>>:-Wl,-z,defs> -Wl,-z,relro -Wl,-z,now)
+target_link_options(hakmem_options INTERFACE -Wl,-z,relro -Wl,-z,now)
 
 if(HAKMEM_SANITIZE)
   target_compile_options(hakmem_options INTERFACE
     -fsanitize=${HAKMEM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(hakmem_options INTERFACE -fsanitize=${HAKMEM_SANITIZE})
+else()
+  # clang leaves the sanitizers' own symbols to the program: a library of such a build has not all it needs.
+  target_link_options(hakmem_options INTERFACE -Wl,-z,defs)
 endif()
