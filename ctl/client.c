@@ -119,9 +119,12 @@ static enum hk_call next_message(struct hk_client *c, unsigned patience_ms, cJSO
         const char *line = c->buf + c->at;
         const char *end = have > searched ? memchr(line + searched, '\n', have - searched) : NULL;
         if (end) {
-            *message = cJSON_ParseWithLength(line, (size_t)(end - line));
+            const char *rest = end;
+            *message = cJSON_ParseWithLengthOpts(line, (size_t)(end - line), &rest, false);
             c->at += (size_t)(end - line) + 1;
-            if (cJSON_IsObject(*message))
+            while (rest < end && (*rest == ' ' || *rest == '\r' || *rest == '\t'))
+                rest++;
+            if (cJSON_IsObject(*message) && rest == end)
                 return HK_CALL_OK;
             cJSON_Delete(*message);
             return lost(error, "what answers in %s is not hakmemd: it does not speak JSON-RPC", c->dir);
