@@ -8,14 +8,13 @@
 #include "lib/arena.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/auxv.h>
 
 #include "lib/index.h"
 #include "lib/lock.h"
 #include "lib/os.h"
 #include "lib/params.h"
 #include "lib/process.h"
+#include "lib/window.h"
 
 /* A process may have 65,530 mappings by default (vm.max_map_count), and most of them are the program's. */
 #define MAX_HOLES 4096
@@ -30,115 +29,10 @@ struct hk_arena hk_arena;
 static struct {
     struct hk_lock lock;
     uint32_t end;           /* SuperSlabs below this have tables; hk_arena.slabs in SuperSlabs */
-    uint32_t limit;         /* the window's length */
     _Atomic(uint32_t) open; /* SuperSlabs that are open */
     uint32_t holes;         /* runs of closed SuperSlabs below end: each splits a mapping */
-    uint32_t groups;        /* with tables */
-    uintptr_t meta_end;     /* meta words are mapped up to here */
-    uintptr_t heaps_end;    /* heaps are mapped up to here */
-    bool forked;            /* tables may be mapped further than we know */
     _Atomic(uint32_t) moved;
 } arena;
-
-/* ---- the window ---- */
-
-struct zone {
-    uintptr_t low, span;
-    uint32_t limit; /* SuperSlabs */
-};
-
-/* Where windows are tried: between other programs' favourite places and far below the mmap area (47 bits);
- * within 8 TiB, for emulators and valgrind; within 39 bits. */
-static const struct zone zones[] = {
-    {(uintptr_t)32 << 40, (uintptr_t)40 << 40, HK_MAX_SUPERSLABS},
-    {(uintptr_t)1 << 40, (uintptr_t)5 << 40, HK_MAX_SUPERSLABS},
-    {(uintptr_t)48 << 30, (uintptr_t)128 << 30, 32768},
-};
-
-/* S. Vigna's splitmix64 finaliser: what the kernel gave for stack protectors must not show through. */
-static uint64_t mix(uint64_t x)
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-static uint64_t random_seed(void)
-{
-    uint64_t words[2] = {0, 0};
-    const void *from_kernel = (const void *)getauxval(AT_RANDOM);
-    if (from_kernel)
-        memcpy(words, from_kernel, sizeof words);
-    return mix(words[0] ^ mix(words[1] ^ (uintptr_t)&words));
-}
-
-static int map_table(uintptr_t from, uintptr_t to)
-{
-    int err = hk_os_map_at(from, to - from);
-    return err == -EEXIST && arena.forked ? 0 : err;
-}
-
-/* Tables of the next group. 0 or -errno. */
-static int map_group(uintptr_t base, unsigned group)
-{
-    uintptr_t meta_to = base - HK_META_BELOW +
-                        hk_round_up((group + 1) * HK_SUPERSLABS_PER_GROUP * HK_SLABS_PER_SUPERSLAB *
-                                        sizeof(uint16_t),
-                                    hk_page_bytes);
-    if (meta_to > arena.meta_end) {
-        int err = map_table(arena.meta_end, meta_to);
-        if (err != 0)
-            return err;
-        arena.meta_end = meta_to;
-    }
-    uintptr_t at = base - HK_GROUPS_BELOW + (size_t)group * HK_GROUP_STRIDE;
-    return map_table(at, at + hk_round_up(sizeof(struct hk_group), hk_page_bytes));
-}
-
-static bool try_window(uintptr_t base, uint32_t limit)
-{
-    base &= ~(uintptr_t)(HK_SUPERSLAB_BYTES - 1);
-    arena.meta_end = base - HK_META_BELOW;
-    arena.heaps_end = base - HK_HEAPS_BELOW;
-    if (map_group(base, 0) != 0) {
-        if (arena.meta_end != base - HK_META_BELOW)
-            hk_os_unmap(base - HK_META_BELOW, arena.meta_end - (base - HK_META_BELOW));
-        return false;
-    }
-    arena.groups = 1;
-    arena.limit = limit;
-    atomic_store_explicit(&hk_arena.base, base, memory_order_release);
-    return true;
-}
-
-/* Where none of the zones is to be had: a range the kernel names, mapped only to learn where it is. */
-static bool try_kernels_choice(void)
-{
-    for (size_t bytes = (size_t)64 << 30; bytes >= (size_t)1 << 30; bytes /= 4) {
-        uintptr_t at = hk_os_reserve_anywhere(HK_GROUPS_BELOW + bytes + HK_SUPERSLAB_BYTES);
-        if (at == 0)
-            continue;
-        hk_os_unmap(at, HK_GROUPS_BELOW + bytes + HK_SUPERSLAB_BYTES);
-        uintptr_t base = hk_round_up(at + HK_GROUPS_BELOW, HK_SUPERSLAB_BYTES);
-        if (try_window(base, (uint32_t)(bytes >> HK_SUPERSLAB_SHIFT)))
-            return true;
-    }
-    return false;
-}
-
-static bool find_window(void)
-{
-    uint64_t seed = random_seed();
-    for (unsigned z = 0; z < HK_COUNT_OF(zones); z++) {
-        for (int attempt = 0; attempt < 3; attempt++) {
-            seed = mix(seed);
-            if (try_window(zones[z].low + seed % zones[z].span, zones[z].limit))
-                return true;
-        }
-    }
-    return try_kernels_choice();
-}
 
 int hk_arena_init(void)
 {
@@ -146,7 +40,7 @@ int hk_arena_init(void)
     bool ok = hk_arena_base() != 0;
     if (!ok) {
         hk_os_init();
-        ok = find_window();
+        ok = hk_window_find();
     }
     hk_lock_drop(&arena.lock);
     return ok ? 0 : ENOMEM;
@@ -154,18 +48,10 @@ int hk_arena_init(void)
 
 int hk_arena_map_heap(unsigned id, size_t stride)
 {
-    enum { AT_ONCE = 16 };
-    uintptr_t need = hk_arena_base() - HK_HEAPS_BELOW + ((size_t)id + 1) * stride;
-    int err = 0;
     hk_lock_take(&arena.lock);
-    while (arena.heaps_end < need && err == 0) {
-        size_t step = hk_round_up(AT_ONCE * stride, hk_page_bytes);
-        err = map_table(arena.heaps_end, arena.heaps_end + step);
-        if (err == 0)
-            arena.heaps_end += step;
-    }
+    bool ok = hk_window_map_heap(id, stride);
     hk_lock_drop(&arena.lock);
-    return err == 0 ? 0 : ENOMEM;
+    return ok ? 0 : ENOMEM;
 }
 
 /* ---- states; all under the lock ---- */
@@ -267,15 +153,10 @@ static void clear_masks(uint32_t superslab)
 /* Tables for SuperSlabs up to new_end, which are then known, and closed. */
 static bool extend_end(uint32_t new_end)
 {
-    if (new_end > arena.limit)
+    if (!hk_window_map_tables(new_end))
         return false;
-    while (arena.groups * HK_SUPERSLABS_PER_GROUP < new_end) {
-        if (map_group(hk_arena_base(), arena.groups) != 0)
-            return false;
-        arena.groups++;
-    }
     uint32_t old_end = arena.end;
-    atomic_store_explicit(&hk_arena.slabs, (size_t)new_end * HK_SLABS_PER_SUPERSLAB, memory_order_release);
+    __atomic_store_n(&hk_arena.slabs, (size_t)new_end * HK_SLABS_PER_SUPERSLAB, __ATOMIC_RELEASE);
     arena.end = new_end;
     if (new_end > old_end) {
         arena.holes += !(old_end > 0 && is_closed(old_end - 1));
@@ -407,13 +288,27 @@ static int64_t claim_run(uint32_t n, size_t align)
     }
 }
 
-/* Takes claimed and closed SuperSlabs into a huge block that ends at `to`, mapping the closed ones up to
- * there; open ones stay as they are. *zeroed is cleared where those may hold something. */
-static bool map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
+/* Among closed SuperSlabs, those that turn out to be mapped all the same are given up: somebody mapped into
+ * our window, or a fork came between a mapping and its being noted. */
+static void pass_over_mapped(uint32_t first, uint32_t n)
 {
-    uint32_t s = first;
+    for (uint32_t s = first; s < first + n; s++) {
+        if (hk_os_map_at(hk_superslab_start(s), HK_SUPERSLAB_BYTES) == -EEXIST)
+            mark_used(s, 1, HK_SUPERSLAB_LOST);
+        else
+            hk_os_unmap(hk_superslab_start(s), HK_SUPERSLAB_BYTES);
+    }
+}
+
+/* Takes claimed and closed SuperSlabs into a huge block that ends at `to`, mapping the closed ones up to
+ * there; open ones stay as they are. *zeroed is cleared where those may hold something. 0, or -errno with
+ * nothing taken; -EEXIST where another try elsewhere may do better. */
+static int map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
+{
+    uint32_t s = first, closed = 0;
+    int err = 0;
     while (s < first + n) {
-        uint32_t closed = closed_run_at(s, first + n - s);
+        closed = closed_run_at(s, first + n - s);
         if (closed == 0) {
             if (atomic_load(&hk_superslab_at(s)->dirty) != 0)
                 *zeroed = false;
@@ -423,13 +318,14 @@ static bool map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
             continue;
         }
         uintptr_t lo = hk_superslab_start(s), hi = hk_superslab_start(s + closed);
-        if (hk_os_map_at(lo, (hi < to ? hi : to) - lo) != 0)
+        err = hk_os_map_at(lo, (hi < to ? hi : to) - lo);
+        if (err != 0)
             break;
         mark_used(s, closed, HK_SUPERSLAB_HUGE);
         s += closed;
     }
-    if (s == first + n)
-        return true;
+    if (err == 0)
+        return 0;
     /* Undo: what was taken is unmapped, what was not yet reached is offered again. */
     for (uint32_t back = s; back < first + n; back++) {
         if (!is_closed(back))
@@ -439,7 +335,9 @@ static bool map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
         hk_os_unmap(hk_superslab_start(first), (s - first) * HK_SUPERSLAB_BYTES);
         mark_closed(first, s - first);
     }
-    return false;
+    if (err == -EEXIST)
+        pass_over_mapped(s, closed);
+    return err;
 }
 
 static uint32_t superslabs_of(size_t bytes)
@@ -447,15 +345,15 @@ static uint32_t superslabs_of(size_t bytes)
     return (uint32_t)((bytes + HK_SUPERSLAB_BYTES - 1) >> HK_SUPERSLAB_SHIFT);
 }
 
-/* Claims and maps n SuperSlabs at first for a block that ends bytes behind their start. Returns the bytes
- * mapped (an open SuperSlab at the end is mapped to its last byte), 0 on failure. */
-static size_t fill_run(uint32_t first, uint32_t n, size_t bytes, bool *zeroed)
+/* Claims and maps n SuperSlabs at first for a block that ends bytes behind their start. *mapped: an open
+ * SuperSlab at the end is mapped to its last byte. As map_run(). */
+static int fill_run(uint32_t first, uint32_t n, size_t bytes, size_t *mapped, bool *zeroed)
 {
-    size_t mapped = is_closed(first + n - 1) ? bytes : n * HK_SUPERSLAB_BYTES;
-    if (!map_run(first, n, hk_superslab_start(first) + bytes, zeroed))
-        return 0;
-    count_mapped(n, mapped);
-    return mapped;
+    *mapped = is_closed(first + n - 1) ? bytes : n * HK_SUPERSLAB_BYTES;
+    int err = map_run(first, n, hk_superslab_start(first) + bytes, zeroed);
+    if (err == 0)
+        count_mapped(n, *mapped);
+    return err;
 }
 
 static void advise_run(uint32_t first, size_t mapped)
@@ -471,14 +369,15 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zero
     if (bytes > WINDOW_BYTES || align > WINDOW_BYTES)
         return -1;
     uint32_t n = superslabs_of(bytes);
-    *zeroed = true;
-    *mapped = 0;
+    int64_t first;
+    int err = -ENOMEM;
     hk_lock_take(&arena.lock);
-    int64_t first = claim_run(n, align);
-    if (first >= 0)
-        *mapped = fill_run((uint32_t)first, n, bytes, zeroed);
+    do {
+        *zeroed = true;
+        first = claim_run(n, align);
+    } while (first >= 0 && (err = fill_run((uint32_t)first, n, bytes, mapped, zeroed)) == -EEXIST);
     hk_lock_drop(&arena.lock);
-    if (*mapped == 0)
+    if (first < 0 || err != 0)
         return -1;
     advise_run((uint32_t)first, *mapped);
     return first;
@@ -529,12 +428,13 @@ size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
     hk_lock_take(&arena.lock);
     uint32_t next = first + n, s = next;
     size_t added = 0;
+    int err = -ENOMEM;
     if (next + more <= arena.end || extend_end(next + more)) {
         while (s < next + more && (is_closed(s) || claim(s)))
             s++;
         if (s == next + more) {
             bool zeroed = true;
-            added = fill_run(next, more, new_mapped - n * HK_SUPERSLAB_BYTES, &zeroed);
+            err = fill_run(next, more, new_mapped - n * HK_SUPERSLAB_BYTES, &added, &zeroed);
         } else {
             while (s-- > next) {
                 if (!is_closed(s))
@@ -543,7 +443,7 @@ size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
         }
     }
     hk_lock_drop(&arena.lock);
-    if (added != 0)
+    if (err == 0)
         return n * HK_SUPERSLAB_BYTES + added;
     hk_arena_shrink_run(first, n * HK_SUPERSLAB_BYTES, mapped);
     return 0;
@@ -658,5 +558,5 @@ void hk_arena_after_fork(void)
 {
     hk_lock_init(&arena.lock);
     arena.end = (uint32_t)(hk_arena_slabs() / HK_SLABS_PER_SUPERSLAB);
-    arena.forked = true;
+    hk_window_after_fork();
 }

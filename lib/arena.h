@@ -27,10 +27,12 @@
 #define HK_GROUPS_BELOW ((uintptr_t)4 << 30)
 #define HK_GROUP_STRIDE ((size_t)192 << 10) /* whole pages of 4, 16 and 64 KiB */
 
-/* All that free() reads of the arena: one line, written when it grows. */
+/* All that free() reads of the arena: one line, written when it grows. Plain words, so that the compiler may
+ * compare with them in memory; they are written atomically, slabs after what it announces, and a stale one
+ * only sends a caller to the slow path, where they are read properly. */
 struct hk_arena {
-    _Atomic(uintptr_t) base; /* 0 until the first allocation; a multiple of a SuperSlab's size */
-    _Atomic(size_t) slabs;   /* slab numbers below this have tables */
+    uintptr_t base; /* 0 until the first allocation; a multiple of a SuperSlab's size */
+    size_t slabs;   /* slab numbers below this have tables */
 } HK_ALIGNED(HK_CACHE_LINE);
 
 extern struct hk_arena hk_arena;
@@ -90,12 +92,12 @@ HK_STATIC_ASSERT(sizeof(struct hk_group) <= HK_GROUP_STRIDE, "groups must not ov
 
 HK_INLINE uintptr_t hk_arena_base(void)
 {
-    return atomic_load_explicit(&hk_arena.base, memory_order_relaxed);
+    return __atomic_load_n(&hk_arena.base, __ATOMIC_RELAXED);
 }
 
 HK_INLINE size_t hk_arena_slabs(void)
 {
-    return atomic_load_explicit(&hk_arena.slabs, memory_order_relaxed);
+    return __atomic_load_n(&hk_arena.slabs, __ATOMIC_ACQUIRE);
 }
 
 HK_INLINE hk_au16 *hk_meta_words(void)

@@ -38,20 +38,22 @@ HK_INLINE void *hk_malloc(size_t size)
 
 HK_INLINE void hk_free(void *p)
 {
-    size_t slab = hk_slab_of(p);
-    if (HK_UNLIKELY(slab >= hk_arena_slabs())) {
+    uintptr_t base = hk_arena.base;
+    size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
+    if (HK_UNLIKELY(slab >= hk_arena.slabs)) {
         hk_free_slow(p);
         return;
     }
-    struct hk_bin *bin = (struct hk_bin *)((char *)hk_tls_heap + hk_meta_of(slab));
-    uint32_t room = bin->room;
-    if (HK_UNLIKELY(room == 0)) {
+    struct hk_bin *bin = (struct hk_bin *)((char *)hk_tls_heap +
+                                           ((const uint16_t *)(base - HK_META_BELOW))[slab]);
+    uint32_t room;
+    if (HK_UNLIKELY(__builtin_sub_overflow(bin->room, 1u, &room))) {
         hk_free_slow(p);
         return;
     }
     hk_set_next(p, bin->freed);
     bin->freed = p;
-    bin->room = room - 1;
+    bin->room = room;
 }
 
 #endif

@@ -1,0 +1,23 @@
+/*
+ * window.h - where in the address space the arena lies, and the mapping of its tables.
+ *
+ * Under the arena's lock, but for hk_window_after_fork().
+ */
+#ifndef HAKMEM_LIB_WINDOW_H
+#define HAKMEM_LIB_WINDOW_H
+
+#include "lib/arena.h"
+
+/* Finds a place, maps the tables of the first group there and sets hk_arena.base. */
+bool hk_window_find(void);
+
+/* Maps tables so that SuperSlabs below superslabs have them. false: no memory, or beyond the window. */
+bool hk_window_map_tables(uint32_t superslabs);
+
+/* Maps memory for heap number id. */
+bool hk_window_map_heap(unsigned id, size_t stride);
+
+/* In a forked child: tables may have been mapped further than was noted. */
+void hk_window_after_fork(void);
+
+#endif
