@@ -1,0 +1,141 @@
+/* options.c - see options.h. */
+#include "daemon/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "daemon/systemd.h"
+#include "shm/layout.h"
+#include "shm/nearest.h"
+
+enum {
+    OPTION_RUNTIME_DIR = 256,
+    OPTION_INTERVAL,
+    OPTION_CONFIG,
+    OPTION_CHECK,
+    OPTION_USER,
+    OPTION_LOG_LEVEL,
+    OPTION_VERSION,
+    OPTION_HELP,
+};
+
+static const struct option known[] = {
+    {"runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR},
+    {"interval-ms", required_argument, NULL, OPTION_INTERVAL},
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"check-config", no_argument, NULL, OPTION_CHECK},
+    {"user", no_argument, NULL, OPTION_USER},
+    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static const char usage[] =
+    "usage: hakmemd [options]\n"
+    "\n"
+    "Reads the counters of every process that runs with libhakmem.so, answers questions about them and\n"
+    "pushes tuning to them. Runs in the foreground and logs to stderr.\n"
+    "\n"
+    "  --runtime-dir DIR   where the sockets are made; else $HAKMEM_RUNTIME_DIR, else the service\n"
+    "                      manager's $RUNTIME_DIRECTORY, else /run/hakmem as root, else the user's own\n"
+    "  --user              serve this user alone, in the user's own directory\n"
+    "  --config FILE       hakmemd.json; policy.d/*.json beside it is read too\n"
+    "                      (default /etc/hakmem/hakmemd.json, with --user ~/.config/hakmem/hakmemd.json)\n"
+    "  --check-config      print the configuration in force, or what is wrong with it, and exit\n"
+    "  --interval-ms N     time between two samples, over the configured one\n"
+    "  --log-level LEVEL   error, warn, info or debug, over the configured one\n"
+    "  --version           print versions and exit\n"
+    "  --help              print this and exit\n"
+    "\n"
+    "SIGHUP reads the configuration again; SIGTERM and SIGINT end the daemon.\n";
+
+static int fail(const char *what, const char *which)
+{
+    fprintf(stderr, "hakmemd: %s%s\nTry 'hakmemd --help'.\n", what, which);
+    return 2;
+}
+
+static int unknown_option(const char *word)
+{
+    const char *names[sizeof known / sizeof known[0]];
+    const char *near;
+    unsigned n = 0;
+    while (known[n].name) {
+        names[n] = known[n].name;
+        n++;
+    }
+    word += strspn(word, "-");
+    if (hk_nearest(word, strcspn(word, "="), names, n, 3, &near, 1) != 1)
+        return fail("no such option: --", word);
+    fprintf(stderr, "hakmemd: no such option: --%s; nearest: --%s\nTry 'hakmemd --help'.\n", word, near);
+    return 2;
+}
+
+static int read_interval(struct hk_options *options, const char *text)
+{
+    uint32_t min, max;
+    hk_config_bounds("interval_ms", &min, &max);
+    char *end;
+    unsigned long v = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || v < min || v > max) {
+        fprintf(stderr, "hakmemd: --interval-ms: '%s' is not a number from %u to %u\n", text, min, max);
+        return 2;
+    }
+    options->interval_ms = (uint32_t)v;
+    return -1;
+}
+
+static int print_version(void)
+{
+    printf("hakmemd %s, segment ABI %d.%d, libsystemd %s\n", HAKMEM_VERSION, HK_ABI_MAJOR, HK_ABI_MINOR,
+           hk_systemd_built() ? "yes" : "no");
+    return 0;
+}
+
+static int take(struct hk_options *options, int option, char **argv)
+{
+    switch (option) {
+    case OPTION_RUNTIME_DIR:
+        options->runtime_dir = optarg;
+        return optarg[0] == '/' ? -1 : fail("--runtime-dir: an absolute path is wanted, not ", optarg);
+    case OPTION_INTERVAL:
+        return read_interval(options, optarg);
+    case OPTION_CONFIG:
+        options->config_file = optarg;
+        return -1;
+    case OPTION_CHECK:
+        options->check_config = true;
+        return -1;
+    case OPTION_USER:
+        options->user = true;
+        return -1;
+    case OPTION_LOG_LEVEL:
+        options->log_level = hk_log_level_find(optarg);
+        return options->log_level >= 0 ? -1 : fail("--log-level: error, warn, info or debug, not ", optarg);
+    case OPTION_VERSION:
+        return print_version();
+    case OPTION_HELP:
+        fputs(usage, stdout);
+        return 0;
+    case ':':
+        return fail("a value is missing after ", argv[optind - 1]);
+    default:
+        return unknown_option(argv[optind - 1]);
+    }
+}
+
+int hk_options_read(struct hk_options *options, int argc, char **argv)
+{
+    *options = (struct hk_options){.log_level = -1};
+    opterr = 0;
+    int option, status = -1;
+    while (status < 0 && (option = getopt_long(argc, argv, ":", known, NULL)) != -1)
+        status = take(options, option, argv);
+    if (status < 0 && optind < argc)
+        return fail("no arguments are taken, but here is ", argv[optind]);
+    return status;
+}
