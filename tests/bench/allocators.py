@@ -14,6 +14,7 @@ class Allocator:
     name: str
     path: str  # of the library; of the C library itself for glibc
     is_libc: bool = False
+    tune: str = ""  # HAKMEM_TUNE, for hakmem
 
     def expectation(self):
         """What a benchmark program compares the allocator with that serves it."""
@@ -26,6 +27,8 @@ class Allocator:
         env["BENCH_EXPECT"] = self.expectation()
         # Nothing measured greets a daemon: that is what most programs of most hosts meet.
         env["HAKMEM_RUNTIME_DIR"] = "/nonexistent/hakmem"
+        if self.tune:
+            env["HAKMEM_TUNE"] = self.tune
         preload = [self.path] if always_preload or not self.is_libc else []
         if probe_file:
             # First, so that it is started last.
@@ -63,11 +66,14 @@ NAMES = ["glibc", *PEERS, "hakmem"]
 def find(name, build):
     if name == "glibc":
         return Allocator(name, libc_path(), is_libc=True)
-    if name == "hakmem":
+    plain, plus, tune = name.partition("+")
+    if plain == "hakmem":
         path = os.path.join(build, "lib/libhakmem.so")
         if not os.path.exists(path):
             raise NotFound(f"hakmem: {path} is not built")
-        return Allocator(name, os.path.realpath(path))
+        if plus and not all("=" in setting for setting in tune.split("+")):
+            raise NotFound(f"{name}: after the name comes +TUNABLE=VALUE")
+        return Allocator(name, os.path.realpath(path), tune=tune.replace("+", ","))
     if name in PEERS:
         pattern, package = PEERS[name]
         path = find_library(pattern)
@@ -76,7 +82,8 @@ def find(name, build):
         return Allocator(name, path)
     name, equals, path = name.partition("=")
     if not equals:
-        raise NotFound(f"no allocator '{name}': one of {', '.join(NAMES)}, or NAME=PATH of a library")
+        raise NotFound(f"no allocator '{name}': one of {', '.join(NAMES)}, or NAME=PATH of a library, or "
+                       "hakmem+TUNABLE=VALUE")
     if not os.path.isfile(path):
         raise NotFound(f"{name}: {path}: no such file")
     return Allocator(name, os.path.realpath(path))

@@ -28,7 +28,8 @@ def parse_arguments():
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="rows, groups or globs (default: all; see --list)")
     add("--against", metavar="LIST", help="allocators, with commas (default: those of "
-        f"{', '.join(allocators.NAMES)} that are there); NAME=PATH is any other library")
+        f"{', '.join(allocators.NAMES)} that are there); NAME=PATH is any other library, "
+        "hakmem+TUNABLE=VALUE... hakmem tuned")
     add("--runs", type=int, default=5, metavar="N", help="interleaved runs (default: 5)")
     add("--quick", action="store_true", help="a twentieth of the operations, to see that all works")
     add("--json", metavar="FILE", help="write every sample and the machine there")

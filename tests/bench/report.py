@@ -88,7 +88,7 @@ def with_best(values, best_of, text):
 def ratio_cells(rates, names):
     """hakmem's speed against glibc's and the best other's, where they were measured."""
     ours, base = rates.get("hakmem"), rates.get("glibc")
-    peers = [rates[n] for n in names if n != "hakmem" and rates.get(n)]
+    peers = [rates[n] for n in names if not n.startswith("hakmem") and rates.get(n)]
     cells = []
     for other in (base, max(peers) if peers else None):
         cells.append(f"{ours / other:.2f}x" if ours and other else "–")
@@ -145,7 +145,8 @@ def markdown(facts, allocators, rows, results, runs, share):
     parts = [f"# Benchmark\n\n{machine_line(facts)}; {runs} interleaved runs"
              + (f" of {share:.0%} length, good for a look only" if share < 1 else "")
              + ".\nCompare within a row; other rows, days and machines differ.\n"]
-    parts.append("\n".join(f"- {a.name}: `{a.path}`" for a in allocators) + "\n")
+    tuned = {a.name: f", HAKMEM_TUNE=`{a.tune}`" if a.tune else "" for a in allocators}
+    parts.append("\n".join(f"- {a.name}: `{a.path}`{tuned[a.name]}" for a in allocators) + "\n")
     for unit in dict.fromkeys(row.unit for row in measured):
         parts.append(speed_table(unit, [row for row in measured if row.unit == unit], results, names))
     parts.append(above_floor_table(measured, results, names))
@@ -157,7 +158,7 @@ def markdown(facts, allocators, rows, results, runs, share):
 
 def as_json(facts, allocators, rows, results, runs, share):
     document = {"machine": facts, "runs": runs, "share": share, "rows": []}
-    document["allocators"] = {a.name: a.path for a in allocators}
+    document["allocators"] = {a.name: {"path": a.path, "tune": a.tune} for a in allocators}
     for row in rows:
         entry = {"name": row.name, "group": row.group, "what": row.what, "unit": row.unit, "allocators": {}}
         for name, figures in results.get(row.name, {}).items():

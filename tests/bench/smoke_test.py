@@ -127,12 +127,27 @@ class Runner(unittest.TestCase):
             (["--against", "nomalloc"], "nomalloc"),
             (["--against", "x=/nonexistent.so"], "/nonexistent.so"),
             (["--against", "glibc,glibc"], "name of its own"),
+            (["--against", "glibc+bin_cap=1"], "glibc+bin_cap: 1"),
+            (["--against", "hakmem+bin_cap"], "TUNABLE=VALUE" if os.path.exists(LIB) else "not built"),
             (["--runs", "0"], "--runs"),
         ):
             with self.subTest(arguments):
                 result = bench(*arguments)
                 self.assertEqual(result.returncode, 2)
                 self.assertIn(named, result.stderr)
+
+    @unittest.skipUnless(os.path.exists(LIB), "libhakmem.so is not built")
+    def test_measures_hakmem_as_tuned(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "samples.json")
+            name = "hakmem+bin_cap=32+thp=off"
+            result = bench("pair-64-first", "--quick", "--runs", "1", "--against", f"hakmem,{name}",
+                           "--json", file)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            document = json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
+        self.assertEqual(document["allocators"][name]["tune"], "bin_cap=32,thp=off")
+        self.assertIn(name, document["rows"][0]["allocators"])
+        self.assertIn("HAKMEM_TUNE=`bin_cap=32,thp=off`", result.stdout)
 
     def test_lists_its_rows(self):
         result = bench("--list")
