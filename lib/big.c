@@ -130,7 +130,7 @@ static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
     s->span = superslabs_for(mapped);
     s->mapped = mapped;
     s->moved = false;
-    hk_retain_faulted();
+    hk_retain_faulted(mapped);
     return enter(slab, HK_SLAB_HUGE, bytes);
 }
 

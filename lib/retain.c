@@ -12,6 +12,7 @@
 #define NS_PER_MS       UINT64_C(1000000)
 #define DECAY_NS        (1000 * NS_PER_MS) /* the recent peak sinks by an eighth of its excess each second */
 #define FIRST_ALLOWANCE (UINT64_C(1) << 20)
+#define RAISE_EVERY_NS  (4 * NS_PER_MS) /* about the clock's resolution: one raise for one wave of faults */
 #define ALLOWANCE_LASTS 16 /* times purge_delay_ms without another raise, then it halves each delay */
 
 /* Guarded by the lock, but read without it where a stale value does no harm. */
@@ -20,7 +21,9 @@ static struct {
     hk_au64 budget;    /* as last computed; SIZE_MAX until then */
     hk_au64 peak;      /* recent peak of bytes in use */
     hk_au64 allowance; /* what reuse has proved */
-    hk_au64 purged_ns; /* last purge; 0: none that still has to be judged */
+    hk_au64 purged;    /* bytes purged lately and not needed again so far */
+    hk_au64 purged_ns; /* the last purge */
+    hk_au64 regret;    /* bytes purged in vain, since the allowance last sank */
     hk_au64 raised_ns;
     hk_au64 decayed_ns;
 } retain;
@@ -96,8 +99,11 @@ static void purge_surplus(void)
     refresh_budget();
     if (!above_budget())
         return;
-    if (purge_to(purge_goal(get(&retain.budget)), false) != 0)
+    size_t gone = purge_to(purge_goal(get(&retain.budget)), false);
+    if (gone != 0) {
         set(&retain.purged_ns, hk_os_now_ns());
+        set(&retain.purged, get(&retain.purged) + gone);
+    }
 }
 
 void hk_retain_check(void)
@@ -117,19 +123,26 @@ void hk_retain_check(void)
     }
 }
 
-void hk_retain_faulted(void)
+void hk_retain_faulted(size_t bytes)
 {
-    uint64_t purged = get(&retain.purged_ns);
+    uint64_t purged = get(&retain.purged);
     if (HK_LIKELY(purged == 0))
         return;
     uint64_t now = hk_os_now_ns();
-    /* Each purge is judged once, by the first who pays for it. */
-    if (!atomic_compare_exchange_strong(&retain.purged_ns, &purged, 0) ||
-        now - purged > hk_param(HK_TUNE_purge_delay_ms) * NS_PER_MS)
+    if (now - get(&retain.purged_ns) > hk_param(HK_TUNE_purge_delay_ms) * NS_PER_MS) {
+        set(&retain.purged, 0);
         return;
-    uint64_t allowance = get(&retain.allowance) * 2, peak = get(&retain.peak);
-    allowance = allowance > FIRST_ALLOWANCE ? allowance : FIRST_ALLOWANCE;
-    set(&retain.allowance, allowance < peak ? allowance : peak);
+    }
+    /* Losing an update to another thread here makes the estimate a little low. */
+    uint64_t in_vain = bytes < purged ? bytes : purged;
+    set(&retain.purged, purged - in_vain);
+    uint64_t regret = get(&retain.regret) + in_vain, allowance = get(&retain.allowance);
+    set(&retain.regret, regret);
+    if (regret <= allowance || now - get(&retain.raised_ns) < RAISE_EVERY_NS)
+        return;
+    uint64_t doubled = allowance * 2 > FIRST_ALLOWANCE ? allowance * 2 : FIRST_ALLOWANCE;
+    doubled = doubled < regret ? doubled : regret;
+    set(&retain.allowance, doubled < get(&retain.peak) ? doubled : get(&retain.peak));
     set(&retain.raised_ns, now);
     refresh_budget();
 }
@@ -149,6 +162,7 @@ static void decay(uint64_t now)
     if (get(&retain.allowance) != 0 && idle > delay * ALLOWANCE_LASTS) {
         uint64_t left = get(&retain.allowance) / 2;
         set(&retain.allowance, left > FIRST_ALLOWANCE / 2 ? left : 0);
+        set(&retain.regret, 0);
         set(&retain.raised_ns, now - delay * (ALLOWANCE_LASTS - 1));
     }
 }
@@ -167,6 +181,8 @@ size_t hk_retain_trim(size_t keep)
     hk_lock_take(&retain.lock);
     size_t gone = purge_to(keep, true);
     set(&retain.allowance, 0);
+    set(&retain.regret, 0);
+    set(&retain.purged, 0);
     refresh_budget();
     hk_lock_drop(&retain.lock);
     hk_count(&hk_process.trims_total, 1);

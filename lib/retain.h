@@ -4,8 +4,9 @@
  * A budget of the whole process, enforced by the frees themselves: when retained bytes (free slabs whose
  * pages are still there, and cached big blocks) exceed it, the surplus goes back at once, so a process that
  * frees its load and then sleeps for ever has already given it back. The budget is the larger of
- * retain_bytes and retain_percent of the recent peak, plus what reuse has proved: memory needed again within
- * purge_delay_ms of its purge doubles an allowance, up to the peak; it decays with time.
+ * retain_bytes and retain_percent of the recent peak, plus an allowance that reuse has to prove: memory
+ * needed again within purge_delay_ms of its purge doubles it, up to as much as was purged for nothing; it
+ * decays with time.
  */
 #ifndef HAKMEM_LIB_RETAIN_H
 #define HAKMEM_LIB_RETAIN_H
@@ -17,8 +18,8 @@
 /* After a slab or a big block has come free: purges what is above the budget. Keeps errno. */
 void hk_retain_check(void);
 
-/* Memory without pages was taken into use: if something was purged a short while ago, that was too much. */
-void hk_retain_faulted(void);
+/* Memory without pages was taken into use: what was purged of that a short while ago was purged in vain. */
+void hk_retain_faulted(size_t bytes);
 
 /* With the time, on slow paths: lets the budget decay. */
 void hk_retain_tick(uint64_t now_ns);

@@ -119,7 +119,7 @@ int64_t hk_slabs_take(unsigned n, size_t align, bool *zeroed)
         int64_t slab = take_in_row(HK_ROW_RESIDENT, n, align, true, zeroed);
         if (slab < 0) {
             slab = take_in_row(row_for(n), n, align, false, zeroed);
-            hk_retain_faulted();
+            hk_retain_faulted(n * HK_SLAB_BYTES);
         }
         if (slab >= 0)
             return slab;
