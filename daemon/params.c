@@ -70,7 +70,7 @@ static bool read_label(struct reading *r)
 
 static bool read_uid(struct reading *r)
 {
-    uint32_t uid;
+    uint32_t uid = 0;
     r->params->selector.given = true;
     return read_number(r, r->item, 0, UINT32_MAX - 1, &uid) &&
            hk_match_add_uid(&r->params->selector.match, uid) == 0;
@@ -86,7 +86,7 @@ static bool read_pid(struct reading *r)
                                  HK_SELECTOR_PIDS);
     selector->pids = hk_realloc(NULL, count, sizeof *selector->pids);
     for (const cJSON *item = list ? r->item->child : r->item; item; item = list ? item->next : NULL) {
-        uint32_t pid;
+        uint32_t pid = 0;
         if (!read_number(r, item, 1, INT32_MAX, &pid))
             return false;
         selector->pids[selector->pid_count++] = (pid_t)pid;
@@ -97,7 +97,7 @@ static bool read_pid(struct reading *r)
 
 static bool read_family(struct reading *r)
 {
-    uint32_t pid;
+    uint32_t pid = 0;
     if (!read_number(r, r->item, 1, INT32_MAX, &pid))
         return false;
     r->params->selector.family = (pid_t)pid;
