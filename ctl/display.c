@@ -2,7 +2,6 @@
 #include "ctl/display.h"
 
 #include <locale.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,23 +69,43 @@ unsigned hk_display_width(const char *text)
     return width;
 }
 
-char *hk_display_elide(const char *text, unsigned width)
+/* Bytes at the beginning of a text that take at most width columns. */
+static size_t fitting(const char *text, unsigned width)
 {
     size_t len = strlen(text), end = 0;
     unsigned taken = 0;
-    if (hk_display_width(text) <= width)
-        return hk_need(strdup(text));
     while (end < len) {
         int columns;
         size_t n = next_char(text + end, len - end, &columns);
-        unsigned more = columns < 0 ? 1 : (unsigned)columns;
-        if (taken + more + 1 > width)
+        taken += columns < 0 ? 1 : (unsigned)columns;
+        if (taken > width)
             break;
-        taken += more;
         end += n;
     }
+    return end;
+}
+
+/* The end of a text, as long as it may be for width columns. */
+static const char *fitting_end(const char *text, unsigned width)
+{
+    while (hk_display_width(text) > width) {
+        int columns;
+        text += next_char(text, strlen(text), &columns);
+    }
+    return text;
+}
+
+char *hk_display_elide(const char *text, unsigned width, bool keep_end)
+{
     char *cut = NULL;
-    if (asprintf(&cut, "%.*s%s", (int)end, text, width > 0 ? ELLIPSIS : "") < 0)
-        cut = NULL;
-    return hk_need(cut);
+    int made;
+    if (hk_display_width(text) <= width)
+        return hk_need(strdup(text));
+    if (width == 0)
+        return hk_need(strdup(""));
+    if (keep_end)
+        made = asprintf(&cut, "%s%s", ELLIPSIS, fitting_end(text, width - 1));
+    else
+        made = asprintf(&cut, "%.*s%s", (int)fitting(text, width - 1), text, ELLIPSIS);
+    return hk_need(made < 0 ? NULL : cut);
 }

@@ -7,7 +7,7 @@
 #ifndef HAKMEM_CTL_DISPLAY_H
 #define HAKMEM_CTL_DISPLAY_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 /* Chooses a UTF-8 character set for the functions below, whatever the caller's locale; once, at start.
  * Where the system has none, bytes beyond ASCII are shown as '?'. */
@@ -19,8 +19,8 @@ char *hk_display_clean(const char *text);
 /* Columns that a clean text takes. */
 unsigned hk_display_width(const char *text);
 
-/* A copy of a clean text that takes at most width columns, its end replaced by an ellipsis where it had to
- * be cut; to be freed. */
-char *hk_display_elide(const char *text, unsigned width);
+/* A copy of a clean text that takes at most width columns, its end (keep_end: its beginning) replaced by an
+ * ellipsis where it had to be cut; to be freed. */
+char *hk_display_elide(const char *text, unsigned width, bool keep_end);
 
 #endif

@@ -76,7 +76,7 @@ void hk_out_line(const struct hk_out *out, enum hk_style style, const char *form
         text = NULL;
     va_end(values);
     char *clean = hk_display_clean(hk_need(text));
-    char *cut = hk_display_elide(clean, out->width);
+    char *cut = hk_display_elide(clean, out->width, false);
     bool styled = out->color && style != HK_STYLE_PLAIN;
     fprintf(out->file, "%s%s%s\n", styled ? hk_style_begin(style) : "", cut, styled ? hk_style_end : "");
     free(cut);

@@ -38,10 +38,12 @@ static void show_identity(const struct hk_out *out, const cJSON *p)
     snprintf(text, sizeof text, "user %s, parent %s, family %s", hk_process_user(p, user, sizeof user),
              hk_units_plain(hk_json_number(p, "ppid")).s, hk_units_plain(hk_json_number(p, "family")).s);
     add_fact(table, "process", text);
-    snprintf(text, sizeof text, "%s, %s threads, generation %s, slow path %s ago", version ? version : "?",
-             hk_units_plain(hk_json_number(p, HK_KEY_DERIVED(threads))).s,
+    double threads = hk_json_number(p, HK_KEY_DERIVED(threads)), idle = hk_json_number(p, "idle_ms");
+    snprintf(text, sizeof text, "%s, %s thread%s, generation %s%s%s%s", version ? version : "?",
+             hk_units_plain(threads).s, threads == 1 ? "" : "s",
              hk_units_plain(hk_json_number(p, HK_KEY_PROCESS(generation_applied))).s,
-             hk_units_duration(hk_json_number(p, "idle_ms")).s);
+             isfinite(idle) ? ", slow path " : "", isfinite(idle) ? hk_units_duration(idle).s : "",
+             isfinite(idle) ? " ago" : "");
     add_fact(table, "hakmem", text);
     hk_out_rows(out, table, 2);
 }
@@ -97,9 +99,9 @@ void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *pr
 {
     const cJSON *host = hk_json_member(result, "host"), *units = hk_json_member(result, "units");
     const cJSON *gauges = hk_json_member(host, "gauges"), *classes = hk_json_member(host, "classes");
-    hk_out_line(out, HK_STYLE_TITLE, "%s processes, %s threads",
-                hk_units_plain(hk_json_number(host, "processes")).s,
-                hk_units_plain(hk_json_number(host, HK_KEY_DERIVED(threads))).s);
+    double count = hk_json_number(host, "processes"), threads = hk_json_number(host, HK_KEY_DERIVED(threads));
+    hk_out_line(out, HK_STYLE_TITLE, "%s process%s, %s thread%s", hk_units_plain(count).s,
+                count == 1 ? "" : "es", hk_units_plain(threads).s, threads == 1 ? "" : "s");
     hk_out_gap(out);
     hk_figures_memory(out, gauges, NAN);
     hk_out_gap(out);

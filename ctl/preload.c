@@ -44,9 +44,10 @@ void hk_preload_tunes(const char *const *tunes, size_t count)
 {
     const char *before = getenv("HAKMEM_TUNE");
     char *value = hk_need(strdup(before ? before : ""));
+    const char *between = strchr(value, '#') ? "\n" : ","; /* a comment ends with its line */
     for (size_t i = 0; i < count; i++) {
         char *longer = NULL;
-        if (asprintf(&longer, "%s%s%s", value, value[0] ? "," : "", tunes[i]) < 0)
+        if (asprintf(&longer, "%s%s%s", value, value[0] ? between : "", tunes[i]) < 0)
             longer = NULL;
         free(value);
         value = hk_need(longer);

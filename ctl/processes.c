@@ -46,7 +46,7 @@ static const struct field fields[] = {
     {"family", PLAIN, RIGHT("FAMILY", 15)},
     {"ppid", PLAIN, RIGHT("PARENT", 17)},
     {"version", TEXT, LEFT("VERSION", 18, 5)},
-    {"exe", TEXT, LEFT("EXE", 16, 12)},
+    {"exe", TEXT, {.title = "EXE", .rank = 16, .narrow = 12, .keep_end = true, .optional = true}},
 };
 
 const char *hk_process_end(const cJSON *process, char *buf, size_t size)

@@ -19,12 +19,14 @@ HK_PRINTF(2, 0) static void say(const char *prefix, const char *format, va_list 
     if (vasprintf(&message, format, values) < 0)
         message = NULL;
     hk_need(message);
+    char *line = strtok_r(message, "\n", &rest);
     fprintf(stderr, "hakmemctl: %s", prefix);
-    for (char *line = strtok_r(message, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    do {
         char *clean = hk_display_clean(line);
         fprintf(stderr, "%s\n", clean);
         free(clean);
-    }
+        line = strtok_r(NULL, "\n", &rest);
+    } while (line);
     free(message);
 }
 

@@ -171,12 +171,12 @@ static void print_text(FILE *out, const char *text, enum hk_style style, bool co
 }
 
 /* Blanks are owed rather than printed, so that none end a line. */
-static unsigned print_cell(FILE *out, const struct cell *cell, enum hk_align align, unsigned width,
+static unsigned print_cell(FILE *out, const struct cell *cell, const struct hk_column *spec, unsigned width,
                            unsigned owed, bool color)
 {
-    char *cut = hk_display_elide(cell->text, width);
+    char *cut = hk_display_elide(cell->text, width, spec->keep_end);
     unsigned taken = hk_display_width(cut);
-    unsigned before = align == HK_ALIGN_RIGHT ? width - taken : 0;
+    unsigned before = spec->align == HK_ALIGN_RIGHT ? width - taken : 0;
     unsigned after = width - taken - before;
     if (taken == 0) {
         free(cut);
@@ -198,7 +198,7 @@ static void print_row(const struct hk_table *t, FILE *out, const struct layout *
             continue;
         owed += first ? 0 : GAP;
         first = false;
-        owed = print_cell(out, &row[i], t->columns[i].spec.align, layout->widths[i], owed, form->color);
+        owed = print_cell(out, &row[i], &t->columns[i].spec, layout->widths[i], owed, form->color);
     }
     fputc('\n', out);
 }

@@ -27,6 +27,7 @@ struct hk_column {
     enum hk_align align;
     unsigned rank;   /* 0: never left out */
     unsigned narrow; /* may be elided to this many columns; 0: never */
+    bool keep_end;   /* the beginning is what is elided */
     bool optional;   /* left out where no cell says anything ("" and "-") */
     unsigned wide;   /* takes at least this many columns */
 };
