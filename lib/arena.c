@@ -362,11 +362,9 @@ static void advise_run(uint32_t first, size_t mapped)
         hk_os_advise_huge(hk_superslab_start(first), mapped, true);
 }
 
-#define WINDOW_BYTES ((size_t)HK_MAX_SUPERSLABS << HK_SUPERSLAB_SHIFT)
-
 int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zeroed)
 {
-    if (bytes > WINDOW_BYTES || align > WINDOW_BYTES)
+    if (bytes > HK_WINDOW_BYTES || align > HK_WINDOW_BYTES)
         return -1;
     uint32_t n = superslabs_of(bytes);
     int64_t first;
@@ -385,7 +383,7 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zero
 
 int64_t hk_arena_take_addresses(size_t bytes)
 {
-    if (bytes > WINDOW_BYTES)
+    if (bytes > HK_WINDOW_BYTES)
         return -1;
     uint32_t n = superslabs_of(bytes);
     hk_lock_take(&arena.lock);
@@ -421,7 +419,7 @@ static bool map_rest(uint32_t first, size_t mapped, size_t bytes)
 size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
 {
     uint32_t n = superslabs_of(mapped), more = superslabs_of(new_mapped) - n;
-    if (new_mapped > WINDOW_BYTES || !map_rest(first, mapped, new_mapped))
+    if (new_mapped > HK_WINDOW_BYTES || !map_rest(first, mapped, new_mapped))
         return 0;
     if (more == 0)
         return new_mapped;

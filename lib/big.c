@@ -138,6 +138,8 @@ void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
 {
     size_t bytes = hk_round_up(size == 0 ? 1 : size, hk_page_bytes);
     *zeroed = false;
+    if (bytes > HK_WINDOW_BYTES || align > HK_WINDOW_BYTES)
+        return NULL;
     void *p = take_cached(bytes, align);
     if (p == NULL)
         p = is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
