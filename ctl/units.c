@@ -85,7 +85,7 @@ struct hk_num hk_units_duration(double ms)
     } steps[] = {
         {"ms", 1, 1000}, {"s", 1e3, 60}, {"min", 60e3, 60}, {"h", 3600e3, 48}, {"d", 86400e3, INFINITY}};
     struct hk_num num;
-    unsigned i = 0;
+    unsigned i = ms == 0; /* nothing is "0 s": most durations are whole seconds */
     if (unusable(ms))
         return NOTHING;
     while (i + 1 < HK_COUNT_OF(steps) &&

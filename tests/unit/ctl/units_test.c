@@ -58,7 +58,7 @@ static void counts_and_rates_count_in_powers_of_1000(void **state)
 static void durations_take_one_unit(void **state)
 {
     (void)state;
-    assert_string_equal(hk_units_duration(0).s, "0 ms");
+    assert_string_equal(hk_units_duration(0).s, "0 s");
     assert_string_equal(hk_units_duration(850).s, "850 ms");
     assert_string_equal(hk_units_duration(999.6).s, "1 s");
     assert_string_equal(hk_units_duration(1200).s, "1.2 s");
