@@ -36,11 +36,12 @@ static void *big(size_t size, size_t align, bool *zeroed)
 /* The thread may only now have got the heap, with blocks in it. */
 static void *pop_or_supply(struct hk_heap *heap, unsigned size_class)
 {
-    void **list = hk_bin_pop_list(heap, size_class);
-    void *block = *list;
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    void *block = bin->list;
     if (block == NULL)
         return hk_bin_supply(heap, size_class);
-    *list = hk_next(block);
+    bin->list = hk_next(block);
+    bin->taken++;
     return block;
 }
 

@@ -1,12 +1,13 @@
 /* bin.c - see bin.h: a bin runs empty, a bin runs full. */
 #include "lib/bin.h"
 
+#include "lib/account.h"
 #include "lib/control.h"
 #include "lib/index.h"
-#include "lib/lists.h"
 #include "lib/process.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
+#include "lib/slab.h"
 
 /* ---- refill ---- */
 
@@ -67,7 +68,7 @@ static unsigned refill_count(struct hk_heap *heap, unsigned size_class)
     return n == 0 || hk_retain_over_soft_limit() ? 1 : n;
 }
 
-/* Takes blocks out of slabs onto the empty list that malloc pops from. */
+/* Takes blocks out of slabs onto the list, which is empty. */
 static bool refill(struct hk_heap *heap, unsigned size_class)
 {
     struct hk_class_row *row = &heap->totals[size_class];
@@ -76,115 +77,50 @@ static bool refill(struct hk_heap *heap, unsigned size_class)
     if (chain.count == 0)
         return false;
     hk_set_next(chain.last, NULL);
+    HK_IN_ORDER();
+    hk_bin_of(heap, size_class)->list = chain.first;
+    heap->state[size_class].listed = (uint16_t)chain.count;
     hk_add(&row->refills_total, 1);
     hk_add(&row->refilled_blocks_total, chain.count);
     hk_add(&heap->cache_bytes, (uint64_t)chain.count * hk_classes[size_class].bytes);
-    if (hk_class_is_single(size_class)) {
-        hk_bin_of(heap, size_class)->freed = chain.first;
-        heap->state[size_class].listed = (uint16_t)chain.count;
-    } else {
-        hk_attach_alloc(heap, size_class, chain.first, chain.count);
-    }
     return true;
-}
-
-/* So few freed blocks that handing them over would bring the next miss at once. */
-static bool too_few(unsigned freed, unsigned chunk)
-{
-    return freed * 4 < chunk;
-}
-
-/* Two lists: fills alloc from freed, a chunk, or slabs. Returns whether it was slabs. */
-static bool fill_alloc(struct hk_heap *heap, unsigned size_class)
-{
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    struct hk_bin_state *st = &heap->state[size_class];
-    unsigned count = st->chunk - bin->room;
-    bool refilled = false;
-    void *first = NULL;
-    hk_learn_allocs(heap, size_class);
-    if (!too_few(count, st->chunk))
-        first = hk_detach_freed(heap, size_class, &count);
-    else if ((first = hk_chunk_pop(bin, st, &count)) == NULL) {
-        refilled = refill(heap, size_class);
-        if (!refilled && bin->freed != NULL)
-            first = hk_detach_freed(heap, size_class, &count);
-    }
-    if (first != NULL) {
-        HK_IN_ORDER();
-        hk_attach_alloc(heap, size_class, first, count);
-    }
-    return refilled;
-}
-
-static void *pop(void **list)
-{
-    void *block = *list;
-    if (HK_LIKELY(block != NULL))
-        *list = hk_next(block);
-    return block;
 }
 
 void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
 {
-    bool refilled;
-    hk_control_check(heap);
-    if (hk_class_is_single(size_class))
-        refilled = hk_learn_single(heap, size_class) == 0 && refill(heap, size_class);
-    else
-        refilled = fill_alloc(heap, size_class);
-    hk_state_bounds(heap, size_class);
-    if (refilled) {
-        hk_publish_class(heap, size_class);
-        hk_control_tick();
-    } else {
-        hk_publish_swap(heap, size_class);
-    }
-    return pop(hk_bin_pop_list(heap, size_class));
-}
-
-/* ---- a full list ---- */
-
-/* Makes room on the freed list. Returns whether anything was flushed. */
-static bool make_room(struct hk_heap *heap, unsigned size_class)
-{
     struct hk_bin *bin = hk_bin_of(heap, size_class);
-    struct hk_bin_state *st = &heap->state[size_class];
-    unsigned have;
-    if (hk_class_is_single(size_class)) {
-        have = hk_learn_single(heap, size_class);
-    } else {
-        unsigned count;
-        void *first = hk_detach_freed(heap, size_class, &count);
-        if (bin->alloc == NULL) {
-            hk_learn_allocs(heap, size_class);
-            hk_attach_alloc(heap, size_class, first, count);
-            return false;
-        }
-        hk_chunk_push(bin, st, first, count);
-        have = st->chunks;
-    }
-    unsigned limit = hk_bin_limit(heap, size_class);
-    if (have > limit)
-        hk_bin_overflow(heap, size_class, limit);
-    if (hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes))
-        hk_heap_shed(heap, size_class);
-    return have > limit;
+    hk_control_check(heap);
+    hk_account(heap, size_class);
+    bool refilled = refill(heap, size_class);
+    hk_give_room(heap, size_class, hk_bin_limit(heap, size_class));
+    hk_state_bounds(heap, size_class);
+    hk_publish_class(heap, size_class);
+    hk_control_tick();
+    if (HK_UNLIKELY(!refilled))
+        return NULL;
+    void *block = bin->list;
+    bin->list = hk_next(block);
+    bin->taken = 1;
+    return block;
 }
 
 void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     hk_control_check(heap);
-    /* Only if it is still full: the check may have flushed, or the thread has only now got its heap. */
-    bool flushed = bin->room == 0 && make_room(heap, size_class);
+    /* There may be room after all: the check may have flushed, or the thread has only now got its heap. */
+    if (bin->room == 0) {
+        unsigned limit = hk_bin_limit(heap, size_class);
+        if (hk_account(heap, size_class) > limit - limit / 4)
+            limit = hk_bin_overflow(heap, size_class, limit);
+        if (hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes))
+            hk_heap_shed(heap, size_class);
+        hk_give_room(heap, size_class, limit);
+        hk_state_bounds(heap, size_class);
+        hk_publish_class(heap, size_class);
+    }
     HK_IN_ORDER();
-    hk_set_next(block, bin->freed);
-    bin->freed = block;
+    hk_set_next(block, bin->list);
+    bin->list = block;
     bin->room--;
-    hk_state_bounds(heap, size_class);
-    if (flushed)
-        hk_control_tick();
-    else
-        hk_publish_swap(heap, size_class);
 }

@@ -1,5 +1,5 @@
 /*
- * bin.h - the slow half of bins: swap, refill from slabs, flush to slabs.
+ * bin.h - the slow half of bins: refill from slabs, flush to slabs.
  *
  * All of it is called by the thread that holds the heap (or holds the late heap's lock).
  */
@@ -8,17 +8,18 @@
 
 #include "lib/heap.h"
 
-/* A block of the class, when the bin's alloc list is empty. NULL without memory. */
+/* A block of the class, when the bin's list is empty. NULL without memory. */
 void *hk_bin_supply(struct hk_heap *heap, unsigned size_class);
 
-/* Takes a block whose bin has no room on its freed list. */
+/* Takes a block whose bin has no room. */
 void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block);
 
-/* Chunks (single list: blocks) that the bin may have at present. */
+/* Blocks that the bin may have at present. */
 unsigned hk_bin_limit(struct hk_heap *heap, unsigned size_class);
 
-/* The bin has more than that limit: flushes half of it or all. */
-void hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit);
+/* The bin, just accounted for, has about as many as that limit: allows it more, or flushes half or all of it.
+ * Returns the limit from now on. */
+unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit);
 
 /* The heap holds more than it may: bins other than the class's give up what they have. */
 void hk_heap_shed(struct hk_heap *heap, unsigned but_class);
@@ -33,7 +34,7 @@ void hk_bin_bypass(uint32_t slab, unsigned size_class, void *block);
 /* Counts such a block in the heap's totals (the late heap's, locked). */
 void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class);
 
-/* Makes the totals exact without moving a block: what is on the lists is counted. */
+/* Makes the totals exact. */
 void hk_heap_settle(struct hk_heap *heap);
 
 /* Lets go of the slabs the heap owns. */

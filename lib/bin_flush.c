@@ -1,103 +1,68 @@
 /* bin_flush.c - see bin.h: blocks on their way back to slabs, and a heap's beginning and end. */
 #include "lib/bin.h"
 
+#include "lib/account.h"
+#include "lib/control.h"
 #include "lib/flush.h"
-#include "lib/lists.h"
 #include "lib/process.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
+#include "lib/slab.h"
 
 /* ---- flush ---- */
 
-static void flush_list(struct hk_heap *heap, unsigned size_class, void *first, unsigned count, bool *emptied)
+/* Flushes all but the newest keep blocks of a list that has just been accounted for. */
+static void flush_beyond(struct hk_heap *heap, unsigned size_class, unsigned keep)
 {
+    struct hk_bin_state *st = &heap->state[size_class];
     struct hk_class_row *row = &heap->totals[size_class];
-    if (count == 0)
-        return;
-    unsigned remote = hk_flush_list(heap->id, size_class, first, count, emptied);
-    hk_add(&row->flushed_blocks_total, count);
-    hk_add(&row->remote_frees_sent_total, remote);
-    hk_add(&heap->cache_bytes, (uint64_t)0 - (uint64_t)count * hk_classes[size_class].bytes);
-}
-
-/* Flushes all chunks but the newest keep. */
-static void flush_chunks(struct hk_heap *heap, unsigned size_class, unsigned keep, bool *emptied)
-{
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    struct hk_bin_state *st = &heap->state[size_class];
-    void **link = &bin->chunks;
-    void *kept = NULL;
-    unsigned count = 0, n = 0;
-    for (void *chunk = bin->chunks; chunk != NULL && n < keep; n++) {
-        kept = chunk;
-        chunk = hk_chunk_next(chunk, &count);
-    }
-    void *chunk = kept != NULL ? hk_chunk_next(kept, &count) : *link;
-    if (kept != NULL)
-        ((uintptr_t *)kept)[1] = (uintptr_t)count << HK_CHUNK_COUNT_SHIFT;
-    else
-        bin->chunks = NULL;
-    st->chunks = (uint16_t)n;
-    HK_IN_ORDER();
-    while (chunk != NULL) {
-        void *next = hk_chunk_next(chunk, &count);
-        flush_list(heap, size_class, chunk, count, emptied);
-        chunk = next;
-    }
-}
-
-static void count_flush(struct hk_heap *heap, unsigned size_class, bool emptied)
-{
-    hk_add(&heap->totals[size_class].flushes_total, 1);
-    hk_state_bounds(heap, size_class);
-    hk_publish_class(heap, size_class);
-    if (emptied)
-        hk_retain_check();
-}
-
-/* Single list: flushes all but the newest keep blocks. */
-static void flush_beyond(struct hk_heap *heap, unsigned size_class, unsigned keep, bool *emptied)
-{
-    struct hk_bin_state *st = &heap->state[size_class];
     unsigned count = st->listed - keep;
-    void **link = &hk_bin_of(heap, size_class)->freed;
+    void **link = &hk_bin_of(heap, size_class)->list;
     for (unsigned i = 0; i < keep; i++)
         link = (void **)*link;
     void *rest = *link;
     *link = NULL;
     st->listed = (uint16_t)keep;
     HK_IN_ORDER();
-    flush_list(heap, size_class, rest, count, emptied);
+    bool emptied = false;
+    unsigned remote = hk_flush_list(heap->id, size_class, rest, count, &emptied);
+    hk_add(&row->flushes_total, 1);
+    hk_add(&row->flushed_blocks_total, count);
+    hk_add(&row->remote_frees_sent_total, remote);
+    hk_add(&heap->cache_bytes, (uint64_t)0 - (uint64_t)count * hk_classes[size_class].bytes);
+    if (emptied)
+        hk_retain_check();
 }
 
 unsigned hk_bin_limit(struct hk_heap *heap, unsigned size_class)
 {
-    unsigned limit = heap->state[size_class].limit, most = hk_bin_param(&hk_bin_params[size_class].limit);
+    unsigned limit = heap->state[size_class].limit, most = hk_bin_param(&hk_bin_params[size_class].cap);
     if (hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes) || hk_retain_over_soft_limit())
-        return 0;
+        return 1;
     return limit < most ? limit : most;
 }
 
-/* The bin has more than allowed. One from which nothing was allocated since it last overflowed only passes
- * blocks through, and is emptied; one that overflows and refills in turn is allowed more. */
-void hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit)
+/* A bin from which nothing was allocated since it last overflowed only passes blocks through, and is
+ * emptied; one that overflows and refills in turn is allowed more. */
+unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit)
 {
     struct hk_bin_state *st = &heap->state[size_class];
     const struct hk_class_row *row = &heap->totals[size_class];
-    unsigned most = hk_bin_param(&hk_bin_params[size_class].limit);
+    unsigned most = hk_bin_param(&hk_bin_params[size_class].cap);
     bool passing_through = hk_get(&row->allocs_total) == st->allocs_at_overflow;
     bool alternating = (uint32_t)hk_get(&row->refills_total) != st->refills_at_overflow;
-    unsigned keep = passing_through ? 0 : limit / 2;
     st->allocs_at_overflow = hk_get(&row->allocs_total);
     st->refills_at_overflow = (uint32_t)hk_get(&row->refills_total);
-    if (alternating && st->limit < most)
-        st->limit = (uint16_t)(st->limit == 0 ? 1 : st->limit * 2 < most ? st->limit * 2 : most);
-    bool emptied = false;
-    if (hk_class_is_single(size_class))
-        flush_beyond(heap, size_class, keep, &emptied);
-    else
-        flush_chunks(heap, size_class, keep, &emptied);
-    count_flush(heap, size_class, emptied);
+    if (alternating && limit > 1 && st->limit < most) {
+        st->limit = (uint16_t)(st->limit * 2u < most ? st->limit * 2u : most);
+        if (st->listed <= st->limit - st->limit / 4)
+            return st->limit; /* the larger allowance holds it all */
+        limit = st->limit;
+    }
+    unsigned keep = passing_through ? 0 : limit / 2;
+    flush_beyond(heap, size_class, keep < st->listed ? keep : st->listed);
+    hk_control_tick();
+    return limit;
 }
 
 void hk_heap_shed(struct hk_heap *heap, unsigned but_class)
@@ -109,47 +74,18 @@ void hk_heap_shed(struct hk_heap *heap, unsigned but_class)
     }
 }
 
-/* Two lists: alloc's length as it is now, totals put right. */
-static unsigned settle_alloc(struct hk_heap *heap, unsigned size_class)
-{
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    unsigned left = hk_list_length(bin->alloc, bin->alloc_count, size_class);
-    bin->alloc_count -= left;
-    hk_learn_allocs(heap, size_class);
-    bin->alloc_count = left;
-    return left;
-}
-
-static void flush_two_lists(struct hk_heap *heap, unsigned size_class, bool *emptied)
-{
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    unsigned count = settle_alloc(heap, size_class);
-    void *list = bin->alloc;
-    bin->alloc = NULL;
-    bin->alloc_count = 0;
-    HK_IN_ORDER();
-    flush_list(heap, size_class, list, count, emptied);
-    list = hk_detach_freed(heap, size_class, &count);
-    flush_list(heap, size_class, list, count, emptied);
-    flush_chunks(heap, size_class, 0, emptied);
-}
-
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class)
 {
     const struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
-    bool emptied = false;
-    if (bin->alloc == NULL && bin->freed == NULL && bin->chunks == NULL && bin->alloc_count == 0 &&
-        st->listed == 0 && bin->room == st->chunk)
+    if (bin->list == NULL && bin->taken == 0 && bin->room == st->given)
         return;
-    if (hk_class_is_single(size_class)) {
-        hk_learn_single(heap, size_class);
-        flush_beyond(heap, size_class, 0, &emptied);
-    } else {
-        flush_two_lists(heap, size_class, &emptied);
-    }
+    if (hk_account(heap, size_class) != 0)
+        flush_beyond(heap, size_class, 0);
     st->fill = (uint16_t)hk_bin_param(&hk_bin_params[size_class].start);
-    count_flush(heap, size_class, emptied);
+    hk_give_room(heap, size_class, hk_bin_limit(heap, size_class));
+    hk_state_bounds(heap, size_class);
+    hk_publish_class(heap, size_class);
 }
 
 void hk_heap_flush(struct hk_heap *heap)
@@ -178,44 +114,25 @@ void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class)
 
 /* ---- a heap's life ---- */
 
-#define FIRST_BLOCKS 8 /* of a single list, before it has proved use */
-
 void hk_bin_init(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         struct hk_bin_state *st = &heap->state[c];
-        st->chunk = (uint16_t)hk_bin_param(&hk_bin_params[c].chunk);
         st->fill = (uint16_t)hk_bin_param(&hk_bin_params[c].start);
-        st->limit = hk_class_is_single(c) ? FIRST_BLOCKS : 1;
-        hk_bin_of(heap, c)->room = st->chunk;
+        st->limit = (uint16_t)hk_bin_param(&hk_bin_params[c].limit);
+        hk_give_room(heap, c, st->limit);
         hk_state_bounds(heap, c);
     }
 }
 
-static void settle_bin(struct hk_heap *heap, unsigned size_class)
-{
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    struct hk_class_row *row = &heap->totals[size_class];
-    if (hk_class_is_single(size_class)) {
-        hk_learn_single(heap, size_class);
-    } else {
-        settle_alloc(heap, size_class);
-        /* The freed list becomes a chunk, so that it is counted and stays. */
-        if (bin->freed != NULL) {
-            unsigned count;
-            void *first = hk_detach_freed(heap, size_class, &count);
-            hk_chunk_push(bin, &heap->state[size_class], first, count);
-        }
-    }
-    hk_set(&row->allocs_lag_blocks, 0);
-    hk_set(&row->frees_lag_blocks, 0);
-    hk_publish_class(heap, size_class);
-}
-
 void hk_heap_settle(struct hk_heap *heap)
 {
-    for (unsigned c = 0; c < HK_CLASSES; c++)
-        settle_bin(heap, c);
+    for (unsigned c = 0; c < HK_CLASSES; c++) {
+        hk_account(heap, c);
+        hk_set(&heap->totals[c].allocs_lag_blocks, 0);
+        hk_set(&heap->totals[c].frees_lag_blocks, 0);
+        hk_publish_class(heap, c);
+    }
 }
 
 void hk_heap_disown(struct hk_heap *heap)
@@ -246,30 +163,23 @@ static unsigned recount_list(void **list, unsigned size_class, unsigned most)
     return n;
 }
 
-/* Puts a bin of a lost thread right: what its lists really hold, and totals to match. Returns their bytes. */
+/* Puts a bin of a lost thread right: what its list really holds, and totals to match. Returns its bytes. */
 static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
 {
     enum { MOST = 65535 };
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
     struct hk_class_row *row = &heap->totals[size_class];
-    unsigned allocs = recount_list(&bin->alloc, size_class, MOST);
-    unsigned freed = recount_list(&bin->freed, size_class, MOST);
-    bool single = hk_class_is_single(size_class);
-    bin->alloc_count = allocs;
-    st->listed = single ? (uint16_t)freed : 0;
-    /* Two lists: the freed blocks have yet to be counted as frees when they are detached. */
-    st->chunk = (uint16_t)(single ? 1 : freed + 1);
-    bin->room = 1;
-    /* Chunks are few and a fork may have cut their links anywhere: they are left to the past. */
-    bin->chunks = NULL;
-    st->chunks = 0;
-    unsigned pending = single ? 0 : freed;
-    uint64_t in = hk_get(&row->refilled_blocks_total) + hk_get(&row->frees_total) + pending;
-    uint64_t out = hk_get(&row->flushed_blocks_total) + allocs + freed;
+    unsigned pushed = st->given - bin->room, held = recount_list(&bin->list, size_class, MOST);
+    hk_add(&row->frees_total, pushed);
+    uint64_t in = hk_get(&row->refilled_blocks_total) + hk_get(&row->frees_total);
+    uint64_t out = hk_get(&row->flushed_blocks_total) + held;
     hk_set(&row->allocs_total, in > out ? in - out : 0);
+    bin->taken = 0;
+    st->listed = (uint16_t)held;
+    hk_give_room(heap, size_class, st->limit);
     hk_state_bounds(heap, size_class);
-    return (uint64_t)(allocs + freed - pending) * hk_classes[size_class].bytes;
+    return (uint64_t)held * hk_classes[size_class].bytes;
 }
 
 void hk_heap_recount(struct hk_heap *heap)

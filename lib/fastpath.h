@@ -1,8 +1,8 @@
 /*
  * fastpath.h - malloc and free when nothing is missing: the whole hot path.
  *
- * malloc: the size's bin from a table, pop its alloc list. free: the slab's bin from its meta word, push on
- * its freed list. One unlikely exit a step; every special case (a thread without a heap, an empty bin, a full
+ * malloc: the size's bin from a table, pop its list. free: the slab's bin from its meta word, push on
+ * its list. One unlikely exit a step; every special case (a thread without a heap, an empty bin, a full
  * list, NULL, big, foreign or free memory) is folded into those exits by sentinels:
  *
  *   - a thread begins with the empty heap, whose bins have no blocks and no room;
@@ -29,10 +29,11 @@ HK_INLINE void *hk_malloc(size_t size)
     else
         return hk_malloc_slow(size);
     struct hk_bin *bin = (struct hk_bin *)((char *)hk_tls_heap + offset);
-    void *block = bin->alloc;
+    void *block = bin->list;
     if (HK_UNLIKELY(block == NULL))
         return hk_malloc_slow(size);
-    bin->alloc = hk_next(block);
+    bin->list = hk_next(block);
+    bin->taken++;
     return block;
 }
 
@@ -51,8 +52,8 @@ HK_INLINE void hk_free(void *p)
         hk_free_slow(p);
         return;
     }
-    hk_set_next(p, bin->freed);
-    bin->freed = p;
+    hk_set_next(p, bin->list);
+    bin->list = p;
     bin->room = room;
 }
 

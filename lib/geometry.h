@@ -21,7 +21,7 @@
 #define HK_MAX_GROUPS           8192
 #define HK_MAX_SUPERSLABS       (HK_MAX_GROUPS * HK_SUPERSLABS_PER_GROUP) /* 1 TiB */
 #define HK_MAX_SLABS            (HK_MAX_SUPERSLABS * HK_SLABS_PER_SUPERSLAB)
-#define HK_WINDOW_BYTES ((size_t)HK_MAX_SUPERSLABS << HK_SUPERSLAB_SHIFT)
+#define HK_WINDOW_BYTES         ((size_t)HK_MAX_SUPERSLABS << HK_SUPERSLAB_SHIFT)
 
 /* Every block is aligned to this and is a multiple of it. */
 #define HK_MIN_ALIGN 16

@@ -1,19 +1,10 @@
 /*
  * heap.h - a thread's heap: its bins, and the slow half of its state.
  *
- * A bin caches one size class in two lists. malloc pops from alloc, free pushes on freed; when alloc runs
- * out the lists are swapped, and how many blocks went by is learned then: counts are exact, and the hot path
- * counts nothing but the room left in freed. A freed list that is full becomes a *chunk*, a list of known
- * length, on the bin's stack of chunks; so what a swap hands over is bounded (8 KiB or 8 blocks) and the
- * lines a thread works on stay in its first-level cache.
- *
- *   alloc  -> b -> b -> b            alloc_count when it was filled
- *   freed  -> b -> b                 room blocks may still be pushed
- *   chunks -> [b -> b -> b -> b] -> [b -> b -> b -> b]      linked through their first blocks' second words
- *
- * Above 1 KiB, where a program that writes whole blocks would feel each further block it cycles through, a
- * bin has one list, freed: the size table leads malloc eight bytes on, so that what it pops is that list.
- * Its length is counted on the slow path, which knows how many were pushed, and so how many were popped.
+ * A bin caches one size class in a list: free pushes on it, malloc pops from it, so the block that was used
+ * last is used next. malloc counts what it takes, free counts down the room it has; when room runs out, or
+ * the list, the slow path knows how many blocks went each way and how many there are. So totals are exact,
+ * and neither walks a list.
  *
  * Only the thread that holds a heap touches its bins. Totals are written by that thread and read by any
  * (mallinfo2, a thread that makes a segment): relaxed atomics. Heaps are pooled when a thread ends and
@@ -25,24 +16,19 @@
 #include "lib/arena.h"
 
 struct hk_bin {
-    void *alloc;
-    void *freed;
-    uint32_t room;        /* blocks that freed still takes; 0 sends free() to the slow path */
-    uint32_t alloc_count; /* blocks on alloc when it was filled */
-    void *chunks;
+    void *list;
+    uint32_t taken; /* blocks popped since the bin was last accounted for */
+    uint32_t room;  /* blocks that may still be pushed; 0 sends free() to the slow path */
 };
 
 HK_STATIC_ASSERT(sizeof(struct hk_bin) == 1 << HK_BIN_SHIFT, "bin offsets are multiples of a bin's size");
-HK_STATIC_ASSERT(offsetof(struct hk_bin, freed) - offsetof(struct hk_bin, alloc) == HK_SINGLE_SHIFT,
-                 "the coarse size table leads malloc to the freed list");
 
 /* What the slow path keeps about a bin. */
 struct hk_bin_state {
     uint32_t current; /* slab owned for refills, + 1 */
-    uint16_t chunk;   /* room when it was last set: room blocks less have been pushed since */
-    uint16_t listed;  /* single list: its length when room was last set */
-    uint16_t chunks;  /* on the stack */
-    uint16_t limit;   /* chunks (single list: blocks) allowed: grows when overflows and refills alternate */
+    uint16_t given;   /* room when the bin was last accounted for: that less room have been pushed since */
+    uint16_t listed;  /* length of the list at that time */
+    uint16_t limit;   /* blocks the list may have: grows when overflows and refills alternate */
     uint16_t fill;    /* blocks the next refill takes: doubles up to the batch */
     uint32_t refills_at_overflow;
     uint64_t allocs_at_overflow;
@@ -83,13 +69,6 @@ HK_INLINE struct hk_heap *hk_heap_at(unsigned id)
 HK_INLINE struct hk_bin *hk_bin_of(struct hk_heap *heap, unsigned size_class)
 {
     return &heap->bins[size_class + 1];
-}
-
-/* The list that malloc pops from. */
-HK_INLINE void **hk_bin_pop_list(struct hk_heap *heap, unsigned size_class)
-{
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    return hk_class_is_single(size_class) ? &bin->freed : &bin->alloc;
 }
 
 /* The calling thread's heap, attached if need be. NULL in a thread past its last destructor (late mode) and

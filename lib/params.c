@@ -6,9 +6,9 @@
  */
 #include "lib/params.h"
 
-#define CHUNK_BYTES    8192 /* what a swap hands over at most, or */
-#define CHUNK_MIN      8    /* this many blocks, */
-#define CHUNK_MAX      32   /* and never more than this many */
+#define LIMIT_BYTES    8192 /* a bin begins with this much, */
+#define LIMIT_MIN      8    /* at least so many blocks, */
+#define LIMIT_MAX      32   /* at most so many */
 #define BIN_MIN_BLOCKS 16
 #define START_BYTES    4096
 #define START_MAX      8
@@ -59,11 +59,10 @@ void hk_params_derive(const uint64_t class_batch[HK_CLASSES])
         uint64_t cap = cap_of(c, hk_param(HK_TUNE_bin_cap), hk_param(HK_TUNE_bin_bytes));
         uint64_t batch = class_batch[c] != 0 ? class_batch[c] : hk_params_default_batch(c) * percent / 100;
         batch = at_least(at_most(batch, cap), 1);
-        uint64_t chunk = at_most(at_least(CHUNK_BYTES / bytes, CHUNK_MIN), CHUNK_MAX);
-        chunk = at_least(at_most(chunk, cap / 2), 1);
+        uint64_t limit = at_most(at_least(LIMIT_BYTES / bytes, LIMIT_MIN), LIMIT_MAX);
         store(&hk_bin_params[c].batch, batch);
-        store(&hk_bin_params[c].chunk, chunk);
-        store(&hk_bin_params[c].limit, hk_class_is_single(c) ? cap : (cap - 2 * chunk) / chunk);
+        store(&hk_bin_params[c].cap, cap);
+        store(&hk_bin_params[c].limit, at_most(limit, cap));
         store(&hk_bin_params[c].start, at_most(batch, at_least(at_most(START_BYTES / bytes, START_MAX), 1)));
     }
 }

@@ -14,8 +14,8 @@
 
 struct hk_bin_params {
     hk_au16 batch; /* blocks a refill takes at most */
-    hk_au16 chunk; /* blocks on a freed list */
-    hk_au16 limit; /* chunks beyond the two lists; single list: blocks in all */
+    hk_au16 cap;   /* blocks a bin may hold */
+    hk_au16 limit; /* blocks it may hold before it has proved that it needs more */
     hk_au16 start; /* blocks the first refill takes */
 };
 

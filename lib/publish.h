@@ -12,7 +12,7 @@
 
 #include "lib/heap.h"
 
-/* The whole row of a class, after a refill or a flush. */
+/* The row of a class, after it was accounted for. */
 void hk_publish_class_row(struct hk_heap *heap, unsigned size_class);
 
 HK_INLINE void hk_publish_class(struct hk_heap *heap, unsigned size_class)
@@ -24,22 +24,6 @@ HK_INLINE void hk_publish_class(struct hk_heap *heap, unsigned size_class)
 HK_INLINE void hk_publish_word(hk_au64 *to, const hk_au64 *from)
 {
     atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
-}
-
-/* What a swap of lists has changed. */
-HK_INLINE void hk_publish_swap(struct hk_heap *heap, unsigned size_class)
-{
-    struct hk_slot *slot = heap->slot;
-    if (slot == NULL)
-        return;
-    struct hk_class_row *to = &slot->rows[size_class];
-    const struct hk_class_row *from = &heap->totals[size_class];
-    hk_publish_word(&to->allocs_total, &from->allocs_total);
-    hk_publish_word(&to->frees_total, &from->frees_total);
-    hk_publish_word(&to->allocs_lag_blocks, &from->allocs_lag_blocks);
-    hk_publish_word(&to->frees_lag_blocks, &from->frees_lag_blocks);
-    uint64_t stamp = atomic_load_explicit(&slot->stamp, memory_order_relaxed);
-    atomic_store_explicit(&slot->stamp, stamp + 1, memory_order_release);
 }
 
 /* A thread has taken, or given back, the heap. */

@@ -34,12 +34,11 @@ const uint16_t hk_fine_bins[LAST_FINE + 1] = {
     [LAST_FINE] = BIN(INDEX_1024),
 };
 
-/* Below 1 KiB several classes share a step and the entries mean nothing: the fine table serves those.
- * HK_SINGLE_SHIFT makes malloc pop where free pushes: see heap.h. */
+/* Below 1 KiB several classes share a step and the entries mean nothing: the fine table serves those. */
 const uint16_t hk_coarse_bins[LAST_COARSE + 1] = {
 #define HK_SIZE_CLASS(bytes)                                                                                 \
-    [STEP(FROM_##bytes, HK_COARSE_SHIFT, LAST_COARSE)... STEP(                                               \
-        TO_##bytes, HK_COARSE_SHIFT, LAST_COARSE)] = BIN(INDEX_##bytes) + HK_SINGLE_SHIFT,
+    [STEP(FROM_##bytes, HK_COARSE_SHIFT, LAST_COARSE)... STEP(TO_##bytes, HK_COARSE_SHIFT,                   \
+                                                              LAST_COARSE)] = BIN(INDEX_##bytes),
 #include "lib/size_classes.def"
 };
 

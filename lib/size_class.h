@@ -16,8 +16,7 @@ enum {
 #include "lib/size_classes.def"
 };
 
-#define HK_BIN_SHIFT    5 /* log2 of sizeof(struct hk_bin), asserted in heap.h */
-#define HK_SINGLE_SHIFT 8 /* from a bin's alloc list to its freed list, asserted in heap.h */
+#define HK_BIN_SHIFT 4 /* log2 of sizeof(struct hk_bin), asserted in heap.h */
 
 #define HK_FINE_MAX     1024
 #define HK_FINE_SHIFT   4
@@ -43,12 +42,6 @@ HK_INLINE unsigned hk_bin_offset_of_class(unsigned size_class)
 HK_INLINE unsigned hk_class_of_bin_offset(unsigned offset)
 {
     return (offset >> HK_BIN_SHIFT) - 1;
-}
-
-/* Classes above 1 KiB have one list in place of two: see heap.h. */
-HK_INLINE int hk_class_is_single(unsigned size_class)
-{
-    return hk_classes[size_class].bytes > HK_FINE_MAX;
 }
 
 /* size is at most HK_SMALL_MAX. */

@@ -1,0 +1,77 @@
+/*
+ * account.h - what a bin's slow path learns, and where it is noted.
+ *
+ * The innermost parts of the slow path, shared by bin.c (supply and acceptance) and bin_flush.c. Hand-overs
+ * detach before they attach: a list is taken out of where it was before it is put anywhere else, in program
+ * order (HK_IN_ORDER), so that a process forked at any instant may miss blocks but never finds one in two
+ * places.
+ */
+#ifndef HAKMEM_LIB_ACCOUNT_H
+#define HAKMEM_LIB_ACCOUNT_H
+
+#include "lib/heap.h"
+#include "lib/misuse.h"
+#include "lib/params.h"
+
+/* Keeps the compiler from reordering; the processor's store order is what fork() copies. */
+#define HK_IN_ORDER() atomic_signal_fence(memory_order_seq_cst)
+
+HK_INLINE uint64_t hk_get(const hk_au64 *total)
+{
+    return atomic_load_explicit(total, memory_order_relaxed);
+}
+
+HK_INLINE void hk_set(hk_au64 *total, uint64_t v)
+{
+    atomic_store_explicit(total, v, memory_order_relaxed);
+}
+
+/* Only a heap's holder writes its totals: no read-modify-write is needed. */
+HK_INLINE void hk_add(hk_au64 *total, uint64_t n)
+{
+    hk_set(total, hk_get(total) + n);
+}
+
+HK_INLINE unsigned hk_bin_param(const hk_au16 *p)
+{
+    return atomic_load_explicit(p, memory_order_relaxed);
+}
+
+/* Notes what went by since the last time and returns how many blocks the list has. A list that cannot be as
+ * long as it should is damaged: a block was freed twice, or written to after it was freed. */
+HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class)
+{
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_class_row *row = &heap->totals[size_class];
+    unsigned pushed = st->given - bin->room, popped = bin->taken;
+    if (HK_UNLIKELY(popped > st->listed + pushed || (bin->list == NULL) != (popped == st->listed + pushed)))
+        hk_die_damaged_list(NULL, bin->list, size_class);
+    st->listed = (uint16_t)(st->listed + pushed - popped);
+    st->given = (uint16_t)bin->room;
+    bin->taken = 0;
+    hk_add(&row->frees_total, pushed);
+    hk_add(&row->allocs_total, popped);
+    hk_add(&heap->cache_bytes, ((uint64_t)pushed - popped) * hk_classes[size_class].bytes);
+    return st->listed;
+}
+
+/* How many more blocks may be pushed until the slow path looks again: up to the limit, but never so few that
+ * it would look all the time. */
+HK_INLINE void hk_give_room(struct hk_heap *heap, unsigned size_class, unsigned limit)
+{
+    struct hk_bin_state *st = &heap->state[size_class];
+    unsigned room = limit > st->listed ? limit - st->listed : 0, least = limit / 4 + 1;
+    st->given = (uint16_t)(room > least ? room : least);
+    hk_bin_of(heap, size_class)->room = st->given;
+}
+
+/* What the bin's published row may lag by. */
+HK_INLINE void hk_state_bounds(struct hk_heap *heap, unsigned size_class)
+{
+    const struct hk_bin_state *st = &heap->state[size_class];
+    hk_set(&heap->totals[size_class].allocs_lag_blocks, st->listed + st->given);
+    hk_set(&heap->totals[size_class].frees_lag_blocks, st->given);
+}
+
+#endif
