@@ -37,9 +37,10 @@ HK_INLINE unsigned hk_bin_param(const hk_au16 *p)
     return atomic_load_explicit(p, memory_order_relaxed);
 }
 
-/* Notes what went by since the last time and returns how many blocks the list has. A list that cannot be as
- * long as it should is damaged: a block was freed twice, or written to after it was freed. */
-HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class)
+/* Notes what went by since the last time and returns how many blocks the list has. *balanced: the program
+ * took at least half as many as it gave. A list that cannot be as long as it should is damaged: a block was
+ * freed twice, or written to after it was freed. */
+HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class, bool *balanced)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
@@ -47,6 +48,7 @@ HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class)
     unsigned pushed = st->given - bin->room, popped = bin->taken;
     if (HK_UNLIKELY(popped > st->listed + pushed || (bin->list == NULL) != (popped == st->listed + pushed)))
         hk_die_damaged_list(NULL, bin->list, size_class);
+    *balanced = popped * 2 >= pushed;
     st->listed = (uint16_t)(st->listed + pushed - popped);
     st->given = (uint16_t)bin->room;
     bin->taken = 0;

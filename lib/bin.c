@@ -89,8 +89,9 @@ static bool refill(struct hk_heap *heap, unsigned size_class)
 void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
+    bool balanced;
     hk_control_check(heap);
-    hk_account(heap, size_class);
+    hk_account(heap, size_class, &balanced);
     bool refilled = refill(heap, size_class);
     hk_give_room(heap, size_class, hk_bin_limit(heap, size_class));
     hk_state_bounds(heap, size_class);
@@ -104,21 +105,30 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
     return block;
 }
 
+/* The bin has used up its room. A program that takes about as many as it gives is given room up to the cap,
+ * another only up to what the bin has proved to need. */
+static void renew_room(struct hk_heap *heap, unsigned size_class)
+{
+    bool balanced;
+    unsigned limit = hk_bin_limit(heap, size_class), listed = hk_account(heap, size_class, &balanced);
+    if (listed > limit - limit / 4)
+        limit = hk_bin_overflow(heap, size_class, limit);
+    else if (balanced && limit > 1)
+        limit = hk_bin_param(&hk_bin_params[size_class].cap);
+    if (hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes))
+        hk_heap_shed(heap, size_class);
+    hk_give_room(heap, size_class, limit);
+    hk_state_bounds(heap, size_class);
+    hk_publish_class(heap, size_class);
+}
+
 void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     hk_control_check(heap);
     /* There may be room after all: the check may have flushed, or the thread has only now got its heap. */
-    if (bin->room == 0) {
-        unsigned limit = hk_bin_limit(heap, size_class);
-        if (hk_account(heap, size_class) > limit - limit / 4)
-            limit = hk_bin_overflow(heap, size_class, limit);
-        if (hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes))
-            hk_heap_shed(heap, size_class);
-        hk_give_room(heap, size_class, limit);
-        hk_state_bounds(heap, size_class);
-        hk_publish_class(heap, size_class);
-    }
+    if (bin->room == 0)
+        renew_room(heap, size_class);
     HK_IN_ORDER();
     hk_set_next(block, bin->list);
     bin->list = block;

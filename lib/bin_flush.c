@@ -80,7 +80,8 @@ void hk_bin_flush(struct hk_heap *heap, unsigned size_class)
     struct hk_bin_state *st = &heap->state[size_class];
     if (bin->list == NULL && bin->taken == 0 && bin->room == st->given)
         return;
-    if (hk_account(heap, size_class) != 0)
+    bool balanced;
+    if (hk_account(heap, size_class, &balanced) != 0)
         flush_beyond(heap, size_class, 0);
     st->fill = (uint16_t)hk_bin_param(&hk_bin_params[size_class].start);
     hk_give_room(heap, size_class, hk_bin_limit(heap, size_class));
@@ -128,7 +129,8 @@ void hk_bin_init(struct hk_heap *heap)
 void hk_heap_settle(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
-        hk_account(heap, c);
+        bool balanced;
+        hk_account(heap, c, &balanced);
         hk_set(&heap->totals[c].allocs_lag_blocks, 0);
         hk_set(&heap->totals[c].frees_lag_blocks, 0);
         hk_publish_class(heap, c);
