@@ -98,7 +98,8 @@ static void malloc_info_follows(void **state)
     static char before[4096], with[4096], buffer[4096];
     FILE *file = tmpfile();
     assert_non_null(file);
-    assert_int_equal(setvbuf(file, buffer, _IOFBF, sizeof buffer), 0); /* else the first write allocates one */
+    assert_int_equal(setvbuf(file, buffer, _IOFBF, sizeof buffer),
+                     0); /* else the first write allocates one */
     assert_int_equal(malloc_info(0, file), 0);
     read_back(file, before, sizeof before);
     allocate_known();

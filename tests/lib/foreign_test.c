@@ -1,0 +1,202 @@
+/* foreign_test.c - blocks of the C library's own heap find their way back to it. */
+#include "tests/support/test.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/blocks.h"
+#include "tests/support/check.h"
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_memalign(size_t align, size_t size);
+
+/* Small ones lie in the brk heap, above 128 KiB each is a mapping of its own. */
+static const size_t sizes[] = {1, 24, 100, 1000, 5000, 60000, 120000, 140000, 1000000, 40000000};
+
+static void *libc;
+
+static int find_libc(void **state)
+{
+    (void)state;
+    libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+    return libc == NULL;
+}
+
+/* What the C library's own heap has handed out. */
+static size_t libc_in_use(void)
+{
+    struct mallinfo2 (*ask)(void) = (struct mallinfo2(*)(void))dlsym(libc, "mallinfo2");
+    assert_non_null(ask);
+    struct mallinfo2 m = ask();
+    return m.uordblks + m.hblkhd;
+}
+
+static void a_foreign_block_is_freed_where_it_came_from(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < HK_COUNT_OF(sizes); i++) {
+        size_t before = libc_in_use();
+        void *p = __libc_malloc(sizes[i]);
+        assert_non_null(p);
+        memset(p, 1, sizes[i]);
+        assert_true(libc_in_use() > before || sizes[i] < 1000); /* small chunks may come from its cache */
+        free(p);
+        assert_true(libc_in_use() <= before + 1200 * 64);
+    }
+}
+
+static void many_foreign_blocks_leave_nothing_behind(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    static void *blocks[N];
+    size_t before = libc_in_use();
+    for (unsigned i = 0; i < N; i++)
+        blocks[i] = memset(__libc_malloc(200000), 1, 200000);
+    assert_true(libc_in_use() >= before + N * 200000);
+    for (unsigned i = 0; i < N; i++)
+        free(blocks[i]);
+    assert_int_equal(libc_in_use(), before);
+}
+
+static void a_foreign_block_can_be_measured(void **state)
+{
+    (void)state;
+    size_t (*libc_usable)(void *) = (size_t(*)(void *))dlsym(libc, "malloc_usable_size");
+    assert_non_null(libc_usable);
+    for (unsigned i = 0; i < HK_COUNT_OF(sizes); i++) {
+        void *p = __libc_malloc(sizes[i]);
+        assert_int_equal(malloc_usable_size(p), libc_usable(p));
+        free(p);
+    }
+}
+
+static void a_foreign_block_can_be_resized(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < HK_COUNT_OF(sizes); i++) {
+        for (unsigned k = 0; k < HK_COUNT_OF(sizes); k++) {
+            size_t kept = sizes[i] < sizes[k] ? sizes[i] : sizes[k];
+            void *p = __libc_malloc(sizes[i]);
+            pattern_fill(p, sizes[i], i);
+            p = realloc(p, sizes[k]);
+            assert_non_null(p);
+            assert_true(malloc_usable_size(p) >= sizes[k]);
+            if (pattern_check(p, kept, i) != kept)
+                fail_msg("realloc of a foreign block from %zu to %zu bytes lost contents", sizes[i],
+                         sizes[k]);
+            memset(p, 2, sizes[k]);
+            free(p);
+        }
+    }
+}
+
+static void a_foreign_block_resized_to_nothing_is_freed(void **state)
+{
+    (void)state;
+    size_t before = libc_in_use();
+    void *p = __libc_malloc(300000);
+    assert_null(realloc(p, check_hidden_size(0)));
+    assert_int_equal(libc_in_use(), before);
+}
+
+/* What ends the program is to end only a child of it. */
+static void in_child(void (*run)(void))
+{
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        run();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void use_aligned(size_t align)
+{
+    for (unsigned i = 0; i < HK_COUNT_OF(sizes); i++) {
+        void *p = __libc_memalign(align, sizes[i]);
+        CHECK(p != NULL, "__libc_memalign(%zu, %zu)", align, sizes[i]);
+        CHECK(malloc_usable_size(p) >= sizes[i], "%zu", malloc_usable_size(p));
+        pattern_fill(p, sizes[i], align);
+        p = realloc(p, sizes[i] + 1);
+        CHECK(pattern_check(p, sizes[i], align) == sizes[i], "contents lost");
+        free(p);
+        free(__libc_memalign(align, sizes[i]));
+    }
+}
+
+static void use_aligned_below_a_page(void)
+{
+    for (size_t align = 32; align < 4096; align *= 2)
+        use_aligned(align);
+}
+
+/* The words that tell what such a block is lie in the page before it. */
+static void use_aligned_to_pages(void)
+{
+    for (size_t align = 4096; align <= 1u << 20; align *= 2)
+        use_aligned(align);
+}
+
+static void aligned_foreign_blocks_are_known(void **state)
+{
+    (void)state;
+    in_child(use_aligned_below_a_page);
+}
+
+static void page_aligned_foreign_blocks_are_known(void **state)
+{
+    (void)state;
+    in_child(use_aligned_to_pages);
+}
+
+/* Threads other than the first have arenas of their own in glibc, neither in the brk heap nor mmapped. */
+static void *allocate_in_thread(void *arg)
+{
+    void **blocks = arg;
+    for (unsigned i = 0; i < HK_COUNT_OF(sizes); i++)
+        blocks[i] = memset(__libc_malloc(sizes[i]), 1, sizes[i]);
+    return NULL;
+}
+
+static void use_blocks_of_a_thread(void)
+{
+    void *blocks[HK_COUNT_OF(sizes)];
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, allocate_in_thread, blocks) == 0, "no thread");
+    pthread_join(thread, NULL);
+    for (unsigned i = 0; i < HK_COUNT_OF(sizes); i++) {
+        CHECK(malloc_usable_size(blocks[i]) >= sizes[i], "%zu", malloc_usable_size(blocks[i]));
+        blocks[i] = realloc(blocks[i], sizes[i] + 100);
+        CHECK(blocks[i] != NULL, "realloc");
+        free(blocks[i]);
+    }
+}
+
+static void foreign_blocks_of_other_threads_are_known(void **state)
+{
+    (void)state;
+    in_child(use_blocks_of_a_thread);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_foreign_block_is_freed_where_it_came_from),
+        cmocka_unit_test(many_foreign_blocks_leave_nothing_behind),
+        cmocka_unit_test(a_foreign_block_can_be_measured),
+        cmocka_unit_test(a_foreign_block_can_be_resized),
+        cmocka_unit_test(a_foreign_block_resized_to_nothing_is_freed),
+        cmocka_unit_test(aligned_foreign_blocks_are_known),
+        cmocka_unit_test(page_aligned_foreign_blocks_are_known),
+        cmocka_unit_test(foreign_blocks_of_other_threads_are_known),
+    };
+    return cmocka_run_group_tests(tests, find_libc, NULL);
+}
