@@ -19,6 +19,8 @@ static const char *dir_reason(int error)
         return "not a directory";
     case EPERM:
         return "not trusted: neither yours nor root's, or others may write to it";
+    case EINVAL:
+        return "not an absolute path";
     case ENAMETOOLONG:
         return "the path is too long for a socket";
     default:
@@ -40,6 +42,15 @@ static const char *socket_reason(int error)
     }
 }
 
+static void note(struct hk_find *find, const char *dir, const char *reason)
+{
+    if (find->count < HK_FIND_MAX) {
+        unsigned i = find->count++;
+        snprintf(find->tried[i].dir, sizeof find->tried[i].dir, "%s", dir);
+        snprintf(find->tried[i].reason, sizeof find->tried[i].reason, "%s", reason);
+    }
+}
+
 static bool try_dir(struct hk_find *find, const char *dir, struct hk_client *client)
 {
     const char *reason = NULL;
@@ -50,11 +61,7 @@ static bool try_dir(struct hk_find *find, const char *dir, struct hk_client *cli
         reason = socket_reason(error);
     if (!reason)
         return true;
-    if (find->count < HK_FIND_MAX) {
-        unsigned i = find->count++;
-        snprintf(find->tried[i].dir, sizeof find->tried[i].dir, "%s", dir);
-        snprintf(find->tried[i].reason, sizeof find->tried[i].reason, "%s", reason);
-    }
+    note(find, dir, reason);
     return false;
 }
 
@@ -71,6 +78,8 @@ bool hk_find_daemon(struct hk_find *find, const char *chosen, struct hk_client *
          i++) {
         if (error == 0 && try_dir(find, dir, client))
             return true;
+        if (error != 0)
+            note(find, dir, dir_reason(error));
     }
     return false;
 }
@@ -84,7 +93,7 @@ void hk_find_explain(const struct hk_find *find)
     hk_error("no hakmemd answers; looked in%s\n"
              "Start the host's with 'systemctl start hakmemd', your own with 'hakmemd --user', or run a\n"
              "program with a private one: hakmemctl run -- CMD",
-             find->count ? where : " no directory: each candidate's path is too long");
+             where);
 }
 
 int hk_find_absolute(const char *dir, char *buf, size_t size)

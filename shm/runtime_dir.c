@@ -11,13 +11,15 @@
 /* The text is cut where it does not fit, so a full buffer counts as too long. */
 static int finish(const struct hk_text *t)
 {
+    if (t->buf[0] != '/')
+        return EINVAL;
     return t->len + 1 >= t->size || t->len >= HK_RUNTIME_DIR_MAX ? ENAMETOOLONG : 0;
 }
 
 static const char *env_dir(const char *name)
 {
     const char *dir = getenv(name); /* NOLINT(concurrency-mt-unsafe): read before threads, or by tools */
-    return dir && dir[0] == '/' ? dir : NULL;
+    return dir && dir[0] != '\0' ? dir : NULL;
 }
 
 static int tmp_dir(uid_t uid, char *buf, size_t size)

@@ -20,8 +20,9 @@
 #define HK_RUNTIME_DIR_SYSTEM "/run/hakmem"
 #define HK_RUNTIME_DIR_MAX    96 /* leaves room for a socket's name in sun_path (108) */
 
-/* The index-th candidate (0, 1, ...) for user uid into buf. Returns 0; ENOENT past the last; ENAMETOOLONG
- * for one that does not fit (go on with the next). trust_env false (AT_SECURE): /run/hakmem alone. */
+/* The index-th candidate (0, 1, ...) for user uid into buf. Returns 0; ENOENT past the last; for one that is
+ * no use (go on with the next; buf holds as much of it as fits) ENAMETOOLONG, or EINVAL where it is not an
+ * absolute path. trust_env false (AT_SECURE): /run/hakmem alone. */
 int hk_runtime_dir_candidate(unsigned index, bool trust_env, uid_t uid, char *buf, size_t size);
 
 /* The directory a user's own daemon makes for itself: the XDG one, else the one in /tmp. Same returns. */

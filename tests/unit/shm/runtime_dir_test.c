@@ -39,6 +39,20 @@ static void the_variable_stands_alone(void **state)
     expect_candidate(2, true, NULL);
 }
 
+static void a_relative_one_is_refused_and_stands_alone_too(void **state)
+{
+    char buf[HK_RUNTIME_DIR_MAX];
+    (void)state;
+    set_env("run/hakmem", NULL);
+    assert_int_equal(hk_runtime_dir_candidate(0, true, UID, buf, sizeof buf), EINVAL);
+    assert_string_equal(buf, "run/hakmem");
+    expect_candidate(1, true, NULL);
+    set_env(NULL, "user");
+    expect_candidate(0, true, "/run/hakmem");
+    assert_int_equal(hk_runtime_dir_candidate(1, true, UID, buf, sizeof buf), EINVAL);
+    expect_candidate(2, true, "/tmp/hakmem-1234");
+}
+
 static void the_host_comes_before_the_user(void **state)
 {
     (void)state;
@@ -149,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_variable_stands_alone),
+        cmocka_unit_test(a_relative_one_is_refused_and_stands_alone_too),
         cmocka_unit_test(the_host_comes_before_the_user),
         cmocka_unit_test(a_privileged_program_trusts_no_variable),
         cmocka_unit_test(a_path_that_does_not_fit_is_said),
