@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -42,6 +43,7 @@ static void become(const char *dir, const char *const *settings, int in, int out
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
         _exit(126);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
     execve(path, argv, envp);
     _exit(127);
 }
