@@ -173,6 +173,8 @@ static void free_random(struct set *s, size_t count, char *reply)
 
 static void do_free(struct set *s, size_t count, const char *order, char *reply)
 {
+    if (s->blocks == NULL)
+        return;
     if (count == 0 || count > s->count)
         count = s->count;
     if (strcmp(order, "first") == 0)
@@ -181,6 +183,8 @@ static void do_free(struct set *s, size_t count, const char *order, char *reply)
         free_random(s, count, reply);
     else
         free_last(s, count, reply);
+    if (s->count == 0) /* the list's own pages are no longer needed either */
+        madvise(s->blocks, MOST * sizeof *s->blocks, MADV_DONTNEED);
 }
 
 static void do_realloc(struct set *s, size_t size, char *reply)
