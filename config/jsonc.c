@@ -86,12 +86,26 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* Where a key was wanted and something else stands, cJSON points behind that. */
+static bool is_behind_missing_key(const char *text, size_t at)
+{
+    if (at == 0 || is_space(text[at - 1]) || text[at - 1] == '"')
+        return false;
+    size_t before = at - 1;
+    while (before > 0 && is_space(text[before - 1]))
+        before--;
+    char c = text[at - 1], left = before > 0 ? text[before - 1] : '\0';
+    return (left == '{' && c != '}') || (left == ',' && c == '}');
+}
+
 /* Where cJSON gave up, moved to where a reader would look: it stops in front of blanks. */
 static size_t fault_offset(const struct hk_jsonc *source, const char *end)
 {
     size_t at = end && end >= source->text ? (size_t)(end - source->text) : 0;
     if (at > source->len)
         at = source->len;
+    if (!source->root && is_behind_missing_key(source->text, at))
+        return at - 1;
     while (at < source->len && is_space(source->text[at]))
         at++;
     return at;

@@ -232,12 +232,27 @@ static void send_away(struct hk_guest *guest, const char *why)
     dismiss(guest);
 }
 
-/* Keeps a guest that has not said anything yet; others that have not either make room. */
+/* The guest that has been silent longest: of a user, or of all. */
+static struct hk_guest *longest(const struct hk_greeter *greeter, const struct hk_user *user)
+{
+    struct hk_guest *guest;
+    TAILQ_FOREACH(guest, &greeter->guests, link)
+    {
+        if (!user || guest->user == user)
+            return guest;
+    }
+    return NULL;
+}
+
+/* Keeps a guest that has not said anything yet; one that has not for longer makes room. Who means to say
+ * hello does so at once. */
 static void seat(struct hk_guest *guest)
 {
     struct hk_greeter *greeter = guest->greeter;
-    if (greeter->guest_count == GUESTS_MAX)
-        send_away(TAILQ_FIRST(&greeter->guests), "said nothing while others waited");
+    if (guest->user->greeting >= GUESTS_PER_USER)
+        send_away(longest(greeter, guest->user), "said nothing while others came");
+    else if (greeter->guest_count >= GUESTS_MAX)
+        send_away(longest(greeter, NULL), "said nothing while others came");
     guest->poll.data = guest;
     if (uv_poll_init(&greeter->daemon->loop, &guest->poll, guest->fd) != 0) {
         close(guest->fd);
@@ -263,16 +278,12 @@ static void welcome(struct hk_greeter *greeter, int fd)
     bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &guest->cred, &len) == 0;
     guest->user = hk_registry_user(&daemon->registry, guest->cred.uid, guest->came_ns);
     bool done = !known || listen_to(guest);
-    if (!done && guest->user->greeting >= GUESTS_PER_USER) {
-        hk_daemon_refuse(daemon, guest->cred.pid, guest->cred.uid, "too many connections that say nothing");
-        done = true;
-    }
-    if (!done) {
+    if (done) {
+        close(fd);
+        free(guest);
+    } else {
         seat(guest);
-        return;
     }
-    close(fd);
-    free(guest);
 }
 
 /* ---- the socket ---- */

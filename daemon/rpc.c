@@ -68,19 +68,14 @@ static char *id_text(const cJSON *id)
     return text_of(&json);
 }
 
-static bool is_blank(const char *p, const char *end)
-{
-    while (p < end && strchr(" \t\r\n", *p))
-        p++;
-    return p == end;
-}
-
 static bool parse_json(struct hk_request *request, const char *line, size_t len, struct hk_rpc_error *error)
 {
     const char *end = NULL;
     request->root = cJSON_ParseWithLengthOpts(line, len, &end, 0);
     size_t at = end && end >= line && end <= line + len ? (size_t)(end - line) : 0;
-    if (request->root && is_blank(line + at, line + len))
+    while (at < len && strchr(" \t\r", line[at]) && line[at] != '\0')
+        at++;
+    if (request->root && at == len)
         return true;
     hk_rpc_fail(error, HK_RPC_NOT_JSON, "not JSON: error at byte %zu", at);
     error->key = "at";

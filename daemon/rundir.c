@@ -83,7 +83,8 @@ static void say_who_has_it(const struct hk_rundir *rundir, int fd)
     char pid[24] = "";
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
-    hk_log(HK_LOG_ERROR, "another hakmemd%s%s serves %s", pid[0] ? ", process " : "", pid, rundir->path);
+    hk_log(HK_LOG_ERROR, "another hakmemd%s%s%s serves %s", pid[0] ? " (process " : "", pid,
+           pid[0] ? ")" : "", rundir->path);
 }
 
 /* A lock file may be removed by the daemon that lets go of it between our opening and our locking it: the

@@ -9,7 +9,7 @@
 
 /* A family whose last process has ended may still have a child that has not allocated since its fork,
  * and so has claimed nothing yet: it is waited for, longer while few are. */
-#define LINGER_NS      (30 * HK_NS_PER_S)
+#define LINGER_NS      (10 * HK_NS_PER_S)
 #define LINGER_MANY_NS HK_NS_PER_S
 #define LINGER_MANY    256
 
