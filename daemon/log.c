@@ -34,7 +34,8 @@ static void make_printable(char *line)
     }
 }
 
-static void say(enum hk_log_level level, pid_t pid, uid_t uid, const char *format, va_list args)
+static void HK_PRINTF(4, 0)
+    say(enum hk_log_level level, pid_t pid, uid_t uid, const char *format, va_list args)
 {
     char line[LINE_BYTES];
     int start = snprintf(line, sizeof line, "%s: ", hk_log_level_names[level]);

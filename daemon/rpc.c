@@ -12,8 +12,8 @@
 #define ID_BYTES_MAX 256
 #define QUOTED_MAX   64 /* characters of a caller's word that an error repeats */
 
-static void fill(struct hk_rpc_error *error, int code, const char *key, const char *text, const char *format,
-                 va_list args)
+static void HK_PRINTF(5, 0) fill(struct hk_rpc_error *error, int code, const char *key, const char *text,
+                                 const char *format, va_list args)
 {
     *error = (struct hk_rpc_error){.code = code, .key = key};
     vsnprintf(error->message, sizeof error->message, format, args);

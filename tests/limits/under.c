@@ -1,0 +1,105 @@
+/*
+ * under.c - starts a program in surroundings of one's choice, with libhakmem.so preloaded for it alone.
+ *
+ * usage: under [OPTION...] PROGRAM [ARGUMENT...]
+ *
+ *   --as N, --data N, --fsize N, --nofile N, --memlock N, --stack N
+ *                   a resource limit, soft and hard, in bytes or files; N may be "unlimited"
+ *   --user UID      as that user and group, without others
+ *   --no-aslr       addresses as they come
+ *   --root DIR      in DIR as its root
+ *   --set A=B       a setting
+ *   --plain         without the library
+ */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+
+static const struct {
+    const char *name;
+    int resource;
+} limits[] = {{"--as", RLIMIT_AS},         {"--data", RLIMIT_DATA},       {"--fsize", RLIMIT_FSIZE},
+              {"--nofile", RLIMIT_NOFILE}, {"--memlock", RLIMIT_MEMLOCK}, {"--stack", RLIMIT_STACK}};
+
+static struct rlimit wanted[HK_COUNT_OF(limits)];
+static bool given[HK_COUNT_OF(limits)];
+
+static bool is_limit(const char *name, const char *value)
+{
+    for (unsigned i = 0; i < HK_COUNT_OF(limits); i++) {
+        if (strcmp(name, limits[i].name) != 0)
+            continue;
+        CHECK(value != NULL, "%s what?", name);
+        rlim_t n = strcmp(value, "unlimited") == 0 ? RLIM_INFINITY : strtoull(value, NULL, 0);
+        wanted[i] = (struct rlimit){n, n};
+        given[i] = true;
+        return true;
+    }
+    return false;
+}
+
+static void set_limits(void)
+{
+    for (unsigned i = 0; i < HK_COUNT_OF(limits); i++) {
+        if (given[i] && setrlimit(limits[i].resource, &wanted[i]) != 0)
+            check_skip("%s: %s", limits[i].name, strerror(errno));
+    }
+}
+
+static void become_user(const char *value)
+{
+    uid_t uid = (uid_t)atoi(value);
+    if (setgroups(0, NULL) != 0 || setgid(uid) != 0 || setuid(uid) != 0)
+        check_skip("not allowed to become user %s", value);
+}
+
+static void enter_root(const char *dir)
+{
+    if (chroot(dir) != 0 || chdir("/") != 0)
+        check_skip("not allowed to chroot: %s", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+    const char *library = getenv("HAKMEM_LIB"), *user = NULL, *root = NULL;
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--plain") == 0) {
+            library = NULL;
+            continue;
+        }
+        if (strcmp(argv[i], "--no-aslr") == 0) {
+            CHECK(personality(ADDR_NO_RANDOMIZE) != -1, "personality");
+            continue;
+        }
+        if (strcmp(argv[i], "--user") == 0)
+            user = value;
+        else if (strcmp(argv[i], "--root") == 0)
+            root = value;
+        else if (strcmp(argv[i], "--set") == 0)
+            putenv(argv[i + 1]);
+        else
+            CHECK(is_limit(argv[i], value), "under: no option %s", argv[i]);
+        i++;
+    }
+    CHECK(i < argc, "under: what program?");
+    if (library != NULL)
+        setenv("LD_PRELOAD", library, 1);
+    else
+        setenv("HAKMEM_TEST_ANY_MALLOC", "1", 1);
+    if (root != NULL)
+        enter_root(root);
+    if (user != NULL)
+        become_user(user);
+    set_limits();
+    execv(argv[i], argv + i);
+    CHECK(false, "%s: %s", argv[i], strerror(errno));
+}
