@@ -151,7 +151,8 @@ mib() {
 }
 echo "  filled             $(mib "$grown") MiB resident"
 echo "  after FLUSHALL     $(mib "$freed") MiB: free memory goes back by itself, but for a small reserve"
-echo "  hakmemctl trim     $(mib "$trimmed") MiB: $(mib "$(jq '.results[0].released_bytes' "$dir/trim.json")") MiB of that reserve"
+released=$(jq '.results[0].released_bytes' "$dir/trim.json")
+echo "  hakmemctl trim     $(mib "$trimmed") MiB: $(mib "$released") MiB of that reserve"
 jq -en "$freed < $grown / 2 and $trimmed <= $freed" >/dev/null || die "memory should have gone back"
 
 step "The end"
