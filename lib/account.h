@@ -12,6 +12,7 @@
 #include "lib/heap.h"
 #include "lib/misuse.h"
 #include "lib/params.h"
+#include "lib/retain.h"
 
 /* Keeps the compiler from reordering; the processor's store order is what fork() copies. */
 #define HK_IN_ORDER() atomic_signal_fence(memory_order_seq_cst)
@@ -48,24 +49,61 @@ HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class, bool *b
     unsigned pushed = st->given - bin->room, popped = bin->taken;
     if (HK_UNLIKELY(popped > st->listed + pushed || (bin->list == NULL) != (popped == st->listed + pushed)))
         hk_die_damaged_list(NULL, bin->list, size_class);
-    *balanced = popped * 2 >= pushed;
+    *balanced = pushed != 0 && popped * 2 >= pushed;
     st->listed = (uint16_t)(st->listed + pushed - popped);
     st->given = (uint16_t)bin->room;
     bin->taken = 0;
     hk_add(&row->frees_total, pushed);
     hk_add(&row->allocs_total, popped);
     hk_add(&heap->cache_bytes, ((uint64_t)pushed - popped) * hk_classes[size_class].bytes);
+    heap->room_bytes -= (uint64_t)pushed * hk_classes[size_class].bytes;
     return st->listed;
 }
 
-/* How many more blocks may be pushed until the slow path looks again: up to the limit, but never so few that
- * it would look all the time. */
-HK_INLINE void hk_give_room(struct hk_heap *heap, unsigned size_class, unsigned limit)
+/* Blocks that the bin may have at present. */
+HK_INLINE unsigned hk_bin_limit(const struct hk_heap *heap, unsigned size_class)
+{
+    unsigned limit = heap->state[size_class].limit, most = hk_bin_param(&hk_bin_params[size_class].cap);
+    if (HK_UNLIKELY(hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes) ||
+                    hk_retain_over_soft_limit()))
+        return 1;
+    return limit < most ? limit : most;
+}
+
+/* Bytes that the heap's bins hold or have room for. */
+HK_INLINE uint64_t hk_held_bytes(const struct hk_heap *heap)
+{
+    return hk_get(&heap->cache_bytes) + heap->room_bytes;
+}
+
+/* Bytes that the bin may take beyond those it has, so that all bins together stay within the heap's cache:
+ * its present room is free to be given anew. */
+HK_INLINE uint64_t hk_spare_bytes(const struct hk_heap *heap, unsigned size_class)
+{
+    uint64_t own = (uint64_t)heap->state[size_class].given * hk_classes[size_class].bytes;
+    uint64_t held = hk_held_bytes(heap) - own, limit = hk_param(HK_TUNE_heap_cache_bytes);
+    return held < limit ? limit - held : 0;
+}
+
+HK_INLINE void hk_set_room(struct hk_heap *heap, unsigned size_class, unsigned room)
 {
     struct hk_bin_state *st = &heap->state[size_class];
-    unsigned room = limit > st->listed ? limit - st->listed : 0, least = limit / 4 + 1;
-    st->given = (uint16_t)(room > least ? room : least);
-    hk_bin_of(heap, size_class)->room = st->given;
+    heap->room_bytes += ((uint64_t)room - st->given) * hk_classes[size_class].bytes;
+    st->given = (uint16_t)room;
+    hk_bin_of(heap, size_class)->room = room;
+}
+
+/* How many more blocks may be pushed until the slow path looks again: up to the limit, but never so few that
+ * it would look all the time, unless the heap's cache is full. */
+HK_INLINE void hk_give_room(struct hk_heap *heap, unsigned size_class, unsigned limit)
+{
+    unsigned listed = heap->state[size_class].listed, bytes = hk_classes[size_class].bytes;
+    unsigned room = limit > listed ? limit - listed : 0, least = limit / 4 + 1;
+    room = room > least ? room : least;
+    uint64_t spare = hk_spare_bytes(heap, size_class);
+    if (HK_UNLIKELY((uint64_t)room * bytes > spare))
+        room = spare > bytes ? (unsigned)(spare / bytes) : 1;
+    hk_set_room(heap, size_class, room);
 }
 
 /* What the bin's published row may lag by. */

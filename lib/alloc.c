@@ -24,12 +24,22 @@ void *hk_out_of_memory(void)
 
 /* ---- malloc ---- */
 
+/* A program may live on big blocks alone: their ways are slow paths like any other. */
+static void attend(void)
+{
+    struct hk_heap *heap = hk_heap_get();
+    if (HK_LIKELY(heap != NULL))
+        hk_control_check(heap);
+}
+
 static void *big(size_t size, size_t align, bool *zeroed)
 {
     *zeroed = false;
     if (HK_UNLIKELY(size > HK_MAX_REQUEST || align > HK_MAX_REQUEST || !hk_init_ready()))
         return hk_out_of_memory();
+    attend();
     void *p = hk_big_alloc(size, align, zeroed);
+    hk_control_tick();
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }
 
@@ -102,7 +112,9 @@ HK_NOINLINE void hk_free_slow(void *p)
     }
     unsigned offset = hk_meta_of(slab);
     if (offset == 0) {
+        attend();
         hk_big_free(p, (uint32_t)slab);
+        hk_control_tick();
         return;
     }
     unsigned size_class = hk_class_of_bin_offset(offset);
@@ -207,5 +219,6 @@ void *hk_realloc(void *p, size_t size)
     }
     size_t usable = hk_big_usable(p, (uint32_t)slab);
     void *resized = hk_big_resize(p, (uint32_t)slab, size);
+    hk_control_tick();
     return resized != NULL ? resized : copy_to(p, usable, size);
 }

@@ -496,16 +496,16 @@ void hk_arena_forget_run(uint32_t first, uint32_t superslabs, size_t mapped)
     hk_lock_drop(&arena.lock);
 }
 
-/* Claims the highest empty SuperSlab below end, with pages if so wanted, and those right below it until
- * enough resident bytes are together. Returns how many, their first in *first. */
-static uint32_t claim_empty(uint32_t end, size_t resident, bool all, uint32_t *first, size_t *got)
+/* Claims the highest empty SuperSlab below end and those right below it: ones with pages until enough
+ * resident bytes are together, ones without if untouched. Returns how many, their first in *first. */
+static uint32_t claim_empty(uint32_t end, size_t resident, bool untouched, uint32_t *first, size_t *got)
 {
-    int64_t top = hk_index_highest(HK_ROW_EMPTY, all ? HK_ROW_EMPTY : HK_ROW_RESIDENT, end);
+    int64_t top = hk_index_highest(HK_ROW_EMPTY, untouched ? HK_ROW_EMPTY : HK_ROW_RESIDENT, end);
     uint32_t n = 0;
     *got = 0;
-    for (int64_t s = top; s >= 0 && (n == 0 || *got < resident); s--) {
+    for (int64_t s = top; s >= 0; s--) {
         uint32_t pages = atomic_load(&hk_superslab_at((uint32_t)s)->resident);
-        if ((pages == 0 && !all) || !claim((uint32_t)s))
+        if (!(pages == 0 ? untouched : *got < resident) || !claim((uint32_t)s))
             break;
         *got += (size_t)__builtin_popcount(atomic_load(&hk_superslab_at((uint32_t)s)->resident)) *
                 HK_SLAB_BYTES;
@@ -517,14 +517,14 @@ static uint32_t claim_empty(uint32_t end, size_t resident, bool all, uint32_t *f
     return n;
 }
 
-size_t hk_arena_close_empty(size_t resident, bool all)
+size_t hk_arena_close_empty(size_t resident, bool untouched)
 {
     size_t closed = 0;
     uint32_t end = (uint32_t)(hk_arena_slabs() / HK_SLABS_PER_SUPERSLAB), first = 0;
-    while (end > 0 && (all || closed < resident)) {
+    while (end > 0 && (untouched || closed < resident)) {
         size_t got;
         hk_lock_take(&arena.lock);
-        uint32_t n = claim_empty(end, all ? SIZE_MAX : resident - closed, all, &first, &got);
+        uint32_t n = claim_empty(end, resident > closed ? resident - closed : 0, untouched, &first, &got);
         for (uint32_t s = first; s < first + n; s++)
             set_state(s, HK_SUPERSLAB_HUGE); /* in our hands */
         arena.open -= n;

@@ -174,9 +174,9 @@ void hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped);
 /* The pages of a run have been moved away: its addresses are free and unmapped. */
 void hk_arena_forget_run(uint32_t first, uint32_t superslabs, size_t mapped);
 
-/* Unmaps SuperSlabs that are wholly free, from the top, until resident bytes have gone; untouched ones
- * (opened ahead, without pages) only if all. Returns the resident bytes that went. */
-size_t hk_arena_close_empty(size_t resident, bool all);
+/* Unmaps SuperSlabs that are wholly free, from the top, until resident bytes have gone; if untouched, also
+ * all those that were opened ahead and have no pages. Returns the resident bytes that went. */
+size_t hk_arena_close_empty(size_t resident, bool untouched);
 
 /* Whether blocks moved by mremap may still be added without nearing the limit on mappings; counts one. */
 bool hk_arena_count_moved(void);

@@ -54,6 +54,16 @@ static void pull(struct hk_heap *heap, unsigned size_class, unsigned want, struc
         hk_add(&heap->totals[size_class].remote_frees_received_total, received);
 }
 
+/* Bytes that the bin may take: for most of so many blocks, at the cost of the other bins if need be. */
+static uint64_t make_spare(struct hk_heap *heap, unsigned size_class, unsigned wanted)
+{
+    uint64_t spare = hk_spare_bytes(heap, size_class);
+    if (HK_LIKELY(spare >= ((uint64_t)wanted + 1) / 2 * hk_classes[size_class].bytes))
+        return spare;
+    hk_heap_shed(heap, size_class);
+    return hk_spare_bytes(heap, size_class);
+}
+
 /* How many blocks to take: a batch that starts small and doubles, within what the heap may hold. */
 static unsigned refill_count(struct hk_heap *heap, unsigned size_class)
 {
@@ -61,10 +71,9 @@ static unsigned refill_count(struct hk_heap *heap, unsigned size_class)
     unsigned batch = hk_bin_param(&hk_bin_params[size_class].batch);
     unsigned n = st->fill < batch ? st->fill : batch;
     st->fill = (uint16_t)(n * 2 < batch ? n * 2 : batch);
-    uint64_t held = hk_get(&heap->cache_bytes), limit = hk_param(HK_TUNE_heap_cache_bytes);
-    uint64_t room = held < limit ? (limit - held) / hk_classes[size_class].bytes : 0;
-    if (n > room)
-        n = (unsigned)room;
+    uint64_t spare = make_spare(heap, size_class, n);
+    if (HK_UNLIKELY((uint64_t)n * hk_classes[size_class].bytes > spare))
+        n = (unsigned)(spare / hk_classes[size_class].bytes);
     return n == 0 || hk_retain_over_soft_limit() ? 1 : n;
 }
 
@@ -115,8 +124,9 @@ static void renew_room(struct hk_heap *heap, unsigned size_class)
         limit = hk_bin_overflow(heap, size_class, limit);
     else if (balanced && limit > 1)
         limit = hk_bin_param(&hk_bin_params[size_class].cap);
-    if (hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes))
-        hk_heap_shed(heap, size_class);
+    listed = heap->state[size_class].listed;
+    if (make_spare(heap, size_class, limit > listed ? limit - listed : 1) == 0 && listed != 0)
+        hk_bin_flush(heap, size_class); /* the largest classes' few blocks may be more than there may be */
     hk_give_room(heap, size_class, limit);
     hk_state_bounds(heap, size_class);
     hk_publish_class(heap, size_class);

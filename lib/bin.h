@@ -14,17 +14,15 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class);
 /* Takes a block whose bin has no room. */
 void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block);
 
-/* Blocks that the bin may have at present. */
-unsigned hk_bin_limit(struct hk_heap *heap, unsigned size_class);
-
 /* The bin, just accounted for, has about as many as that limit: allows it more, or flushes half or all of it.
  * Returns the limit from now on. */
 unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit);
 
-/* The heap holds more than it may: bins other than the class's give up what they have. */
+/* The heap's cache is full: bins other than the class's give up what they have. */
 void hk_heap_shed(struct hk_heap *heap, unsigned but_class);
 
-/* Gives every block in the bin, in all bins of the heap, back to its slab. */
+/* Gives every block in the bin, in all bins of the heap, back to its slab. No room is left: the next free
+ * asks for some. */
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class);
 void hk_heap_flush(struct hk_heap *heap);
 
@@ -34,7 +32,10 @@ void hk_bin_bypass(uint32_t slab, unsigned size_class, void *block);
 /* Counts such a block in the heap's totals (the late heap's, locked). */
 void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class);
 
-/* Makes the totals exact. */
+/* Brings the totals up to date. */
+void hk_heap_learn(struct hk_heap *heap);
+
+/* The heap's thread ends, or the process: totals are exact from here on. */
 void hk_heap_settle(struct hk_heap *heap);
 
 /* Lets go of the slabs the heap owns. */

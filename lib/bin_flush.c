@@ -34,14 +34,6 @@ static void flush_beyond(struct hk_heap *heap, unsigned size_class, unsigned kee
         hk_retain_check();
 }
 
-unsigned hk_bin_limit(struct hk_heap *heap, unsigned size_class)
-{
-    unsigned limit = heap->state[size_class].limit, most = hk_bin_param(&hk_bin_params[size_class].cap);
-    if (hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes) || hk_retain_over_soft_limit())
-        return 1;
-    return limit < most ? limit : most;
-}
-
 /* A bin from which nothing was allocated since it last overflowed only passes blocks through, and is
  * emptied; one that overflows and refills in turn is allowed more. */
 unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit)
@@ -65,28 +57,29 @@ unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned lim
     return limit;
 }
 
-void hk_heap_shed(struct hk_heap *heap, unsigned but_class)
-{
-    uint64_t limit = hk_param(HK_TUNE_heap_cache_bytes);
-    for (unsigned c = 0; c < HK_CLASSES && hk_get(&heap->cache_bytes) > limit / 2; c++) {
-        if (c != but_class)
-            hk_bin_flush(heap, c);
-    }
-}
-
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class)
 {
     const struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
-    if (bin->list == NULL && bin->taken == 0 && bin->room == st->given)
-        return;
     bool balanced;
+    if (bin->list == NULL && bin->taken == 0 && st->given == 0)
+        return;
     if (hk_account(heap, size_class, &balanced) != 0)
         flush_beyond(heap, size_class, 0);
     st->fill = (uint16_t)hk_bin_param(&hk_bin_params[size_class].start);
-    hk_give_room(heap, size_class, hk_bin_limit(heap, size_class));
+    hk_set_room(heap, size_class, 0);
     hk_state_bounds(heap, size_class);
     hk_publish_class(heap, size_class);
+}
+
+/* The largest first: they hold much and are asked for seldom. */
+void hk_heap_shed(struct hk_heap *heap, unsigned but_class)
+{
+    uint64_t limit = hk_param(HK_TUNE_heap_cache_bytes);
+    for (unsigned c = HK_CLASSES; c-- > 0 && hk_held_bytes(heap) > limit / 2;) {
+        if (c != but_class)
+            hk_bin_flush(heap, c);
+    }
 }
 
 void hk_heap_flush(struct hk_heap *heap)
@@ -121,8 +114,16 @@ void hk_bin_init(struct hk_heap *heap)
         struct hk_bin_state *st = &heap->state[c];
         st->fill = (uint16_t)hk_bin_param(&hk_bin_params[c].start);
         st->limit = (uint16_t)hk_bin_param(&hk_bin_params[c].limit);
-        hk_give_room(heap, c, st->limit);
+    }
+}
+
+void hk_heap_learn(struct hk_heap *heap)
+{
+    for (unsigned c = 0; c < HK_CLASSES; c++) {
+        bool balanced;
+        hk_account(heap, c, &balanced);
         hk_state_bounds(heap, c);
+        hk_publish_class(heap, c);
     }
 }
 
@@ -131,6 +132,7 @@ void hk_heap_settle(struct hk_heap *heap)
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         bool balanced;
         hk_account(heap, c, &balanced);
+        hk_set_room(heap, c, 0);
         hk_set(&heap->totals[c].allocs_lag_blocks, 0);
         hk_set(&heap->totals[c].frees_lag_blocks, 0);
         hk_publish_class(heap, c);
@@ -178,8 +180,9 @@ static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
     uint64_t out = hk_get(&row->flushed_blocks_total) + held;
     hk_set(&row->allocs_total, in > out ? in - out : 0);
     bin->taken = 0;
+    bin->room = 0;
+    st->given = 0;
     st->listed = (uint16_t)held;
-    hk_give_room(heap, size_class, st->limit);
     hk_state_bounds(heap, size_class);
     return (uint64_t)held * hk_classes[size_class].bytes;
 }
@@ -193,5 +196,6 @@ void hk_heap_recount(struct hk_heap *heap)
     for (unsigned c = 0; c < HK_CLASSES; c++)
         held_bytes += recount_bin(heap, c);
     hk_set(&heap->cache_bytes, held_bytes);
+    heap->room_bytes = 0;
     heap->suspect = false;
 }

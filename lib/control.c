@@ -61,7 +61,9 @@ static unsigned class_of_value(unsigned index)
 static struct value in_force(unsigned index)
 {
     const struct hk_tuning_value *t = &state.tuned.values[index];
-    if (t->set && !state.lapsed)
+    const struct hk_tunable_info *info = hk_value_info(index);
+    bool known = info->type != HK_TYPE_CHOICE || (t->value >= info->min && t->value <= info->max);
+    if (t->set && !state.lapsed && known)
         return (struct value){.value = t->value, .source = (uint8_t)t->source, .set = true};
     return state.own[index];
 }
@@ -217,6 +219,7 @@ size_t hk_control_trim(struct hk_heap *heap, size_t keep)
     if (heap != NULL)
         flush_if_wanted(heap);
     hk_retain_trim(keep);
+    hk_publish_process();
     return (size_t)(hk_total(&hk_process.purged_bytes_total) - before);
 }
 
@@ -339,5 +342,6 @@ void hk_control_after_fork(void)
     hk_au64 *seen = atomic_load(&hk_control.seen);
     const struct hk_tuning_page *page = atomic_load(&hk_control.page);
     uint64_t epoch = atomic_load_explicit(&page->epoch, memory_order_relaxed);
-    atomic_store_explicit(seen, epoch != 0 ? epoch : 1, memory_order_relaxed);
+    /* Neither 0, which is for a fork unnoticed, nor what is there: the parent may not have seen that yet. */
+    atomic_store_explicit(seen, epoch != 1 ? epoch - 1 : 2, memory_order_relaxed);
 }

@@ -15,7 +15,7 @@ void hk_figures_take(struct hk_figures *out)
 {
     struct hk_heap *own = hk_tls_heap;
     if (own != &hk_empty_heap)
-        hk_heap_settle(own);
+        hk_heap_learn(own);
     memset(out, 0, sizeof *out);
     uint64_t small_live = 0;
     unsigned heaps = hk_heap_count();

@@ -2,8 +2,9 @@
  * foreign.c - see foreign.h.
  *
  * A pointer is taken for the C library's if it lies in the brk heap, or starts a mapping that looks like one
- * of its mmapped chunks, and if the size in front of it makes sense (glibc, malloc/malloc.c: a chunk's size
- * with three flag bits lies in the word before the block; the whole of a mmapped chunk is in whole pages).
+ * of its mmapped chunks, or lies in what looks like a thread arena's heap, and if the size in front of it
+ * makes sense (glibc, malloc/malloc.c: a chunk's size with three flag bits lies in the word before the block;
+ * the whole of a mmapped chunk is in whole pages).
  */
 #include "lib/foreign.h"
 
@@ -23,9 +24,19 @@ extern void __libc_free(void *p) __attribute__((weak));
 extern void *__libc_realloc(void *p, size_t size) __attribute__((weak));
 
 #define CHUNK_MMAPPED ((size_t)2)
+#define CHUNK_ARENA   ((size_t)4) /* lies in a thread arena's heap */
 #define CHUNK_FLAGS   ((size_t)7)
 #define CHUNK_HEADER  (2 * sizeof(size_t))
 #define CHUNK_MIN     (4 * sizeof(size_t))
+
+/* Heaps of thread arenas are aligned to their largest size (glibc, malloc/arena.c). */
+#define ARENA_HEAP_BYTES ((uintptr_t)64 << 20)
+
+struct arena_heap {
+    void *arena;
+    struct arena_heap *before;
+    size_t bytes;
+};
 
 static size_t chunk_word(const void *p)
 {
@@ -67,21 +78,44 @@ static bool is_mapped(uintptr_t page)
     return HK_SYSCALL(SYS_mincore, page, 1, &present) == 0;
 }
 
+static uintptr_t page_of(uintptr_t at)
+{
+    return at & ~(uintptr_t)(hk_page_bytes - 1);
+}
+
+static bool has_header(uintptr_t at)
+{
+    return at > CHUNK_HEADER && is_mapped(page_of(at - CHUNK_HEADER)) && is_mapped(page_of(at));
+}
+
 static bool is_mmapped_chunk(const void *p)
 {
-    uintptr_t at = (uintptr_t)p, page = at & ~(uintptr_t)(hk_page_bytes - 1);
-    if (at - page < CHUNK_HEADER || !is_mapped(page))
-        return false;
+    uintptr_t at = (uintptr_t)p;
     size_t size = chunk_word(p), before = ((const size_t *)p)[-2];
     uintptr_t start = at - CHUNK_HEADER - before, whole = before + (size & ~CHUNK_FLAGS);
     return (size & CHUNK_FLAGS) == CHUNK_MMAPPED && whole >= hk_page_bytes && start < at &&
            ((start | whole) & (hk_page_bytes - 1)) == 0;
 }
 
+static bool is_arena_chunk(const void *p)
+{
+    uintptr_t at = (uintptr_t)p, start = at & ~(ARENA_HEAP_BYTES - 1);
+    size_t size = chunk_word(p);
+    if ((size & (CHUNK_ARENA | CHUNK_MMAPPED)) != CHUNK_ARENA || !is_mapped(start))
+        return false;
+    const struct arena_heap *heap = (const struct arena_heap *)start;
+    size_t before = at - CHUNK_HEADER - start;
+    return heap->arena != NULL && ((uintptr_t)heap->arena & (HK_MIN_ALIGN - 1)) == 0 &&
+           heap->bytes <= ARENA_HEAP_BYTES && (heap->bytes & (hk_page_bytes - 1)) == 0 &&
+           before >= sizeof *heap && before < heap->bytes && (size & ~CHUNK_FLAGS) >= CHUNK_MIN &&
+           (size & ~CHUNK_FLAGS) <= heap->bytes - before;
+}
+
 static bool is_libc_block(const void *p)
 {
-    return __libc_free != NULL && ((uintptr_t)p & (HK_MIN_ALIGN - 1)) == 0 &&
-           (in_brk_heap(p) || is_mmapped_chunk(p));
+    if (__libc_free == NULL || ((uintptr_t)p & (HK_MIN_ALIGN - 1)) != 0)
+        return false;
+    return in_brk_heap(p) || (has_header((uintptr_t)p) && (is_mmapped_chunk(p) || is_arena_chunk(p)));
 }
 
 void hk_foreign_free(void *p)

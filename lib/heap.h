@@ -44,6 +44,7 @@ struct hk_heap {
     uint32_t slot_epoch;  /* lib/publish.c: slots of an earlier epoch belong to the parent process */
     bool suspect;         /* its thread did not survive a fork: lists must be counted anew */
     hk_au64 cache_bytes;  /* in bins, as far as learned */
+    uint64_t room_bytes;  /* that may be pushed onto bins before anybody looks */
     hk_au64 generation_seen;
     hk_au64 attaches;
     struct hk_bin_state state[HK_CLASSES];

@@ -170,11 +170,7 @@ static void place_heap(struct hk_heap *heap, unsigned state)
 
 static void ensure_area(void)
 {
-    if (pub.segment.header == NULL || area() != NULL)
-        return;
-    pub.parent_pid = pub.pid;
-    pub.pid = hk_hello_pid();
-    if (claim_area())
+    if (pub.segment.header != NULL && area() == NULL && claim_area())
         store_shared();
 }
 
@@ -441,7 +437,11 @@ void hk_publish_after_fork(void)
 {
     hk_lock_init(&pub.lock);
     pub.epoch++;
-    pub.forked = pub.forked || pub.segment.header != NULL;
     pub.shared = NULL;
+    if (pub.segment.header != NULL) {
+        pub.forked = true;
+        pub.parent_pid = pub.pid;
+        pub.pid = hk_hello_pid();
+    }
     atomic_store(&pub.area, NULL);
 }

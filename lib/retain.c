@@ -44,10 +44,9 @@ static uint64_t in_use(void)
            hk_total(&hk_process.huge_bytes);
 }
 
-bool hk_retain_over_soft_limit(void)
+bool hk_retain_above(uint64_t limit)
 {
-    uint64_t limit = hk_param(HK_TUNE_soft_limit_bytes);
-    return HK_UNLIKELY(limit != 0) && in_use() + hk_total(&hk_process.retained_bytes) > limit;
+    return in_use() + hk_total(&hk_process.retained_bytes) > limit;
 }
 
 static uint64_t compute_budget(void)
@@ -68,14 +67,15 @@ static void refresh_budget(void)
     }
 }
 
-/* Purges until at most keep bytes are retained. Whole blocks and SuperSlabs first. */
-static size_t purge_to(uint64_t keep, bool all)
+/* Purges until at most keep bytes are retained. Whole blocks and SuperSlabs first. untouched: SuperSlabs that
+ * were opened ahead go too. */
+static size_t purge_to(uint64_t keep, bool untouched)
 {
     uint64_t retained = hk_total(&hk_process.retained_bytes);
     uint64_t surplus = retained > keep ? retained - keep : 0;
     size_t gone = hk_big_cache_drain(surplus);
-    if (gone < surplus || all)
-        gone += hk_arena_close_empty(surplus - (gone < surplus ? gone : surplus), all);
+    if (gone < surplus || untouched)
+        gone += hk_arena_close_empty(surplus > gone ? surplus - gone : 0, untouched);
     if (gone < surplus)
         gone += hk_slabs_purge(surplus - gone);
     if (gone != 0)
@@ -111,7 +111,9 @@ void hk_retain_check(void)
     uint64_t used = in_use() + HK_SLAB_BYTES;
     if (HK_UNLIKELY(used > get(&retain.peak)))
         set(&retain.peak, used);
-    if (HK_LIKELY(!above_budget()) && hk_param(HK_TUNE_soft_limit_bytes) == 0)
+    if (HK_UNLIKELY(hk_param(HK_TUNE_soft_limit_bytes) != 0))
+        refresh_budget(); /* nothing may be kept from the moment the limit is passed */
+    if (HK_LIKELY(!above_budget()))
         return;
     /* Whoever holds the lock is purging; what is left over the next free finds. */
     while (above_budget() && hk_lock_try(&retain.lock)) {

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "shm/base.h"
+#include "lib/params.h"
 
 /* After a slab or a big block has come free: purges what is above the budget. Keeps errno. */
 void hk_retain_check(void);
@@ -24,8 +24,15 @@ void hk_retain_faulted(size_t bytes);
 /* With the time, on slow paths: lets the budget decay. */
 void hk_retain_tick(uint64_t now_ns);
 
+/* Whether more than so many bytes are in use or kept. */
+bool hk_retain_above(uint64_t limit);
+
 /* Whether soft_limit_bytes is set and exceeded. */
-bool hk_retain_over_soft_limit(void);
+HK_INLINE bool hk_retain_over_soft_limit(void)
+{
+    uint64_t limit = hk_param(HK_TUNE_soft_limit_bytes);
+    return HK_UNLIKELY(limit != 0) && hk_retain_above(limit);
+}
 
 /* Gives back all but keep bytes of retained memory, opened-ahead SuperSlabs too. Returns the resident bytes
  * that went. */
