@@ -95,14 +95,27 @@ static void open_segment(struct greeting *g)
     g->page = page;
 }
 
-bool listener_accept(const struct listener *listener, int timeout_ms, struct greeting *out)
+/* The next connection on which something was said; -1: none within timeout_ms. */
+static int next_that_speaks(const struct listener *listener, int timeout_ms)
 {
     struct pollfd ready = {.fd = listener->fd, .events = POLLIN};
+    char byte;
+    while (poll(&ready, 1, timeout_ms) > 0) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        CHECK(fd >= 0, "accept: %s", strerror(errno));
+        if (recv(fd, &byte, 1, MSG_PEEK) != 0)
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+bool listener_accept(const struct listener *listener, int timeout_ms, struct greeting *out)
+{
     memset(out, 0, sizeof *out);
-    if (poll(&ready, 1, timeout_ms) <= 0)
+    int fd = next_that_speaks(listener, timeout_ms);
+    if (fd < 0)
         return false;
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-    CHECK(fd >= 0, "accept: %s", strerror(errno));
     socklen_t len = sizeof out->peer;
     CHECK(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &out->peer, &len) == 0, "SO_PEERCRED");
     receive(fd, out);

@@ -39,7 +39,8 @@ struct greeting {
     struct hk_tuning_copy tuning;
 };
 
-/* Takes the next hello. false: none came within timeout_ms. A malformed one ends the test. */
+/* Takes the next hello. false: none came within timeout_ms. A malformed one ends the test; connections that
+ * end without a word are passed over. */
 bool listener_accept(const struct listener *listener, int timeout_ms, struct greeting *out);
 
 /* The same; it must come. */
