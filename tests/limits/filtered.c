@@ -1,6 +1,8 @@
 /*
  * filtered.c - a program that gave up nearly all system calls goes on allocating.
  *
+ * usage: filtered [foreign]     foreign: and gives back blocks that the C library made before
+ *
  * The filter kills on everything but what an allocator may be expected to need once it runs. Threads were
  * made before. Nothing here prints by stdio after the filter, nor ends a thread.
  */
@@ -28,6 +30,8 @@
 #else
 #error "which architecture is this to a filter?"
 #endif
+
+extern void *__libc_malloc(size_t size);
 
 #define THREADS 3
 #define BLOCKS  5000
@@ -124,9 +128,11 @@ static void *in_thread(void *arg)
     return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
     pthread_t thread;
+    void *foreign[] = {__libc_malloc(100), __libc_malloc(300000), __libc_malloc(5000000)};
     check_that_it_kills();
     pthread_barrier_init(&ready, NULL, THREADS + 1);
     pthread_barrier_init(&filtered, NULL, THREADS + 1);
@@ -136,6 +142,8 @@ int main(void)
     pthread_barrier_wait(&ready);
     CHECK(install() == 0, "no filter: %s", strerror(errno));
     pthread_barrier_wait(&filtered);
+    for (unsigned i = 0; argc > 1 && i < HK_COUNT_OF(foreign); i++)
+        free(foreign[i]);
     work(THREADS);
     pthread_barrier_wait(&done);
     return 0;
