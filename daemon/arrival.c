@@ -73,6 +73,16 @@ static pid_t first_of_family(const struct hk_arrival *arrival, bool foreign)
     return !foreign && hk_proc_is_gone(wanted) ? wanted : arrival->pid;
 }
 
+/* What the store has no hello for: a segment that a child made names its family's first process, in the
+ * pids that the family sees. */
+static void recall_family(struct hk_family *family)
+{
+    pid_t first = (pid_t)family->segment.reader.header.root_pid;
+    family->later = first > 0 && first != family->inner_pid;
+    if (family->later && !family->foreign_pids)
+        family->shown_pid = first;
+}
+
 static void keep_with_manager(struct hk_family *family, int pidfd)
 {
     char name[128];
@@ -168,6 +178,8 @@ static const char *arrive(struct hk_daemon *daemon, struct hk_arrival *arrival)
     family->inner_pid = inner_pid_of(arrival, &family->segment, &family->foreign_pids);
     family->shown_pid = first_of_family(arrival, family->foreign_pids);
     family->later = (arrival->hello.flags & HK_HELLO_REPEATED) != 0;
+    if (arrival->restored)
+        recall_family(family);
     family->exe_claimed = true;
     hk_strset(&family->exe, arrival->hello.exe[0] ? arrival->hello.exe : NULL);
     hk_family_read_directory(family);

@@ -22,6 +22,7 @@ struct hk_family *hk_family_new(struct hk_daemon *daemon, const struct hk_segmen
     family->user = hk_registry_user(&daemon->registry, uid, now_ns);
     family->user->families++;
     family->empty_ns = now_ns;
+    family->decided = HK_DECIDED_HERE;
     TAILQ_INIT(&family->processes);
     TAILQ_INSERT_TAIL(&daemon->registry.families, family, link);
     daemon->registry.family_count++;

@@ -144,6 +144,7 @@ struct hk_family {
 
     struct hk_tune_table tuning;
     uint64_t generation; /* published, or at least not to be used again */
+    uint64_t decided;    /* the generation that the operator's values in the table are of */
     struct hk_tuning_copy published;
     uint64_t trim_command, flush_command;
     bool stale_policy; /* something policies look at has changed */
@@ -151,6 +152,9 @@ struct hk_family {
 };
 
 TAILQ_HEAD(hk_family_list, hk_family);
+
+/* As hk_family.decided: an operator may have spoken to this daemon, so nobody knows better. */
+#define HK_DECIDED_HERE UINT64_MAX
 
 /* Sums of ended processes that were alike. */
 struct hk_grave {

@@ -8,6 +8,7 @@
 #include "daemon/family.h"
 #include "daemon/memory.h"
 #include "daemon/methods.h"
+#include "daemon/relatives.h"
 #include "daemon/tuner.h"
 #include "shm/value.h"
 
@@ -25,17 +26,11 @@ static void add(struct targets *targets, struct hk_family *family)
     family->chosen = true;
 }
 
-static int by_shown_pid(const void *a, const void *b)
-{
-    const struct hk_family *x = *(struct hk_family *const *)a, *y = *(struct hk_family *const *)b;
-    return x->shown_pid < y->shown_pid ? -1 : x->shown_pid > y->shown_pid;
-}
-
 static bool is_relative(const struct targets *targets, unsigned chosen, const struct hk_family *family)
 {
     struct hk_family *const *found = bsearch(&family, targets->all, chosen, sizeof(struct hk_family *),
-                                             by_shown_pid);
-    return found && (*found)->uid == family->uid && ((*found)->later || family->later);
+                                             hk_relatives_compare);
+    return found && hk_are_relatives(*found, family);
 }
 
 /* After a restart of the daemon each process of a family has a segment of its own; what is set still
@@ -44,7 +39,7 @@ static void add_relatives(struct targets *targets, const struct hk_registry *reg
 {
     struct hk_family *family;
     unsigned chosen = targets->count;
-    qsort(targets->all, chosen, sizeof(struct hk_family *), by_shown_pid);
+    qsort(targets->all, chosen, sizeof(struct hk_family *), hk_relatives_compare);
     TAILQ_FOREACH(family, &registry->families, link)
     {
         if (!family->chosen && family->process_count > 0 && is_relative(targets, chosen, family))
@@ -192,6 +187,7 @@ static void set_in_all(struct hk_call *call, const struct targets *targets, cons
     uint64_t now_ns = hk_now_ns();
     uint64_t expires_ns = call->params.life_s ? now_ns + call->params.life_s * HK_NS_PER_S : 0;
     struct hk_wait *wait = new_wait(call, HK_WAIT_SET, settings->names, settings->count);
+    hk_relatives_level(targets->all, targets->count);
     for (unsigned i = 0; i < targets->count; i++) {
         char reason[160];
         struct hk_family *family = targets->all[i];
@@ -248,6 +244,8 @@ enum hk_outcome hk_method_tune_reset(struct hk_call *call)
     struct targets targets = {0};
     bool ok = check_names(call) && find_targets(call, &targets);
     struct hk_wait *wait = ok ? new_wait(call, HK_WAIT_RESET, NULL, 0) : NULL;
+    if (ok)
+        hk_relatives_level(targets.all, targets.count);
     for (unsigned i = 0; i < targets.count && ok; i++) {
         clear_in(targets.all[i], call->params.names);
         hk_tuner_publish(targets.all[i], false, hk_now_ns());

@@ -29,6 +29,17 @@ bool hk_tune_clear(struct hk_tune_table *table, unsigned index, unsigned steer)
     return was;
 }
 
+void hk_tune_copy(struct hk_tune_table *to, const struct hk_tune_table *from, unsigned steer)
+{
+    for (unsigned i = 0; i < HK_VALUES; i++) {
+        const struct hk_wish *wish = &from->wishes[i][steer];
+        if (wish->set)
+            hk_tune_set(to, i, steer, wish->value, wish->expires_ns);
+        else
+            hk_tune_clear(to, i, steer);
+    }
+}
+
 int hk_tune_winner(const struct hk_tune_table *table, unsigned index)
 {
     for (int steer = HK_STEERS - 1; steer >= 0; steer--) {
@@ -111,8 +122,9 @@ void hk_tune_adopt_applied(struct hk_tune_table *table, const struct hk_area_vie
 {
     for (unsigned i = 0; i < HK_VALUES; i++) {
         const struct hk_applied_view *a = &area->applied[i];
-        bool in_force = a->verdict == HK_VERDICT_APPLIED || a->verdict == HK_VERDICT_CLAMPED;
-        if (in_force && a->source == HK_SOURCE_OPERATOR && a->generation > 0 &&
+        bool was_taken = a->verdict == HK_VERDICT_APPLIED || a->verdict == HK_VERDICT_CLAMPED ||
+                         a->verdict == HK_VERDICT_LAPSED;
+        if (was_taken && a->source == HK_SOURCE_OPERATOR && a->generation > 0 &&
             a->generation <= GENERATION_MAX)
             adopt(table, i, a->value, a->life_s, now_ns);
     }

@@ -32,6 +32,9 @@ void hk_tune_set(struct hk_tune_table *table, unsigned index, unsigned steer, ui
 /* Returns whether it was set. */
 bool hk_tune_clear(struct hk_tune_table *table, unsigned index, unsigned steer);
 
+/* Puts one steer's wishes in from in place of those in to. */
+void hk_tune_copy(struct hk_tune_table *to, const struct hk_tune_table *from, unsigned steer);
+
 /* The steer that wins, -1 if the value is left to the process. */
 int hk_tune_winner(const struct hk_tune_table *table, unsigned index);
 
@@ -46,8 +49,9 @@ uint32_t hk_wish_remaining_s(const struct hk_wish *wish, uint64_t now_ns);
 void hk_tune_fill(const struct hk_tune_table *table, const struct hk_reader *reader, uint64_t now_ns,
                   struct hk_tuning_copy *out);
 
-/* Takes an operator's wishes back from what the page or the process says was in force, clamped to
- * nothing: what is out of bounds or says something else is left. copy may be NULL (use applied). */
+/* Takes an operator's wishes back from what a page says, or from what a process says was in force before
+ * its last daemon fell silent, or still is. Nothing is clamped: what is out of bounds or says something
+ * else is left. */
 void hk_tune_adopt_page(struct hk_tune_table *table, const struct hk_reader *reader,
                         const struct hk_tuning_copy *copy, uint64_t now_ns);
 void hk_tune_adopt_applied(struct hk_tune_table *table, const struct hk_area_view *area, uint64_t now_ns);

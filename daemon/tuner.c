@@ -6,12 +6,18 @@
 #include "daemon/daemon.h"
 #include "daemon/family.h"
 #include "daemon/log.h"
+#include "daemon/relatives.h"
 
 /* Numbers above this were not counted up to: somebody made them up. Only his own family has to live
  * with what follows. */
 #define NUMBER_MAX (UINT64_C(1) << 53)
 
 #define EXPIRY_MIN_MS 3000
+
+/* A process remembers of a life what remained when it took the value over, and a new daemon has only that:
+ * it is told again when so much of it has gone by. */
+#define LIFE_FRACTION 8
+#define LIFE_STEP_S   10
 
 static uint64_t higher(uint64_t a, uint64_t b)
 {
@@ -45,11 +51,8 @@ static void count_epoch(struct hk_family *family)
 /* Copies the operator's wishes; policies are found anew. */
 static void inherit(struct hk_family *family, const struct hk_family *before)
 {
-    for (unsigned i = 0; i < HK_VALUES; i++) {
-        const struct hk_wish *wish = &before->tuning.wishes[i][HK_STEER_OPERATOR];
-        if (wish->set)
-            hk_tune_set(&family->tuning, i, HK_STEER_OPERATOR, wish->value, wish->expires_ns);
-    }
+    hk_tune_copy(&family->tuning, &before->tuning, HK_STEER_OPERATOR);
+    family->decided = before->decided;
     family->generation = higher(family->generation, before->generation);
     family->trim_command = higher(family->trim_command, before->trim_command);
     family->flush_command = higher(family->flush_command, before->flush_command);
@@ -61,10 +64,14 @@ static void readopt_values(struct hk_family *family, const struct hk_process *he
     if (family->segment.page->generation > 0 && hk_tuning_read(family->segment.page, &copy)) {
         hk_tune_adopt_page(&family->tuning, &family->segment.reader, &copy, now_ns);
         family->published = copy;
+        family->decided = higher(0, copy.generation);
     } else if (head) {
         hk_tune_adopt_applied(&family->tuning, &head->view, now_ns);
+        family->decided = higher(0, head->view.process[HK_PROCESS_AT(generation_applied)]);
     }
 }
+
+static void choose_policies(struct hk_family *family);
 
 void hk_tuner_take_up(struct hk_family *family, const struct hk_process *head, const struct hk_family *before,
                       bool readopt, uint64_t now_ns)
@@ -76,9 +83,32 @@ void hk_tuner_take_up(struct hk_family *family, const struct hk_process *head, c
         readopt_values(family, head, now_ns);
     hk_tuner_set_expiry(family, family->daemon->interval_ms);
     hk_tuner_update_flags(family);
-    hk_tuner_apply_policies(family, now_ns);
-    hk_tuner_publish(family, false, now_ns);
+    choose_policies(family);
+    if (before || readopt)
+        hk_relatives_agree(family, now_ns);
+    /* An empty page leaves in force what the process last heard, even what has been taken back since. */
+    bool unsaid = family->segment.page->generation == 0 && family->generation > 0;
+    hk_tuner_publish(family, unsaid, now_ns);
     hk_tuner_beat(family, now_ns);
+}
+
+/* Writes what remains of lives, which is no change of anything but for those who read the page first; now
+ * and then everybody is told. */
+static void count_lives_down(struct hk_family *family, uint64_t now_ns)
+{
+    struct hk_tuning_copy copy;
+    bool tell = false;
+    hk_tune_fill(&family->tuning, &family->segment.reader, now_ns, &copy);
+    for (unsigned i = 0; i < HK_VALUES; i++) {
+        uint32_t life = copy.values[i].life_s, told = family->published.values[i].life_s;
+        uint32_t step = told / LIFE_FRACTION > LIFE_STEP_S ? told / LIFE_FRACTION : LIFE_STEP_S;
+        if (life == 0 || told == 0)
+            continue;
+        atomic_store_explicit(&family->segment.page->entries[i].life_s, life, memory_order_relaxed);
+        tell |= life < told && told - life >= step;
+    }
+    if (tell)
+        hk_tuner_publish(family, true, now_ns);
 }
 
 void hk_tuner_beat(struct hk_family *family, uint64_t now_ns)
@@ -86,6 +116,8 @@ void hk_tuner_beat(struct hk_family *family, uint64_t now_ns)
     atomic_fetch_add_explicit(&family->segment.page->heartbeat, 1, memory_order_release);
     if (hk_tune_lapse(&family->tuning, now_ns))
         hk_tuner_publish(family, false, now_ns);
+    if (family->tuning.soonest_ns != 0)
+        count_lives_down(family, now_ns);
 }
 
 void hk_tuner_set_expiry(struct hk_family *family, uint32_t interval_ms)
@@ -110,7 +142,7 @@ void hk_tuner_update_flags(struct hk_family *family)
         count_epoch(family);
 }
 
-void hk_tuner_apply_policies(struct hk_family *family, uint64_t now_ns)
+static void choose_policies(struct hk_family *family)
 {
     static struct hk_policy_choice choices[HK_VALUES];
     const struct hk_config *config = &family->daemon->config;
@@ -129,6 +161,11 @@ void hk_tuner_apply_policies(struct hk_family *family, uint64_t now_ns)
         else
             hk_tune_clear(&family->tuning, i, HK_STEER_POLICY);
     }
+}
+
+void hk_tuner_apply_policies(struct hk_family *family, uint64_t now_ns)
+{
+    choose_policies(family);
     hk_tuner_publish(family, false, now_ns);
 }
 

@@ -11,12 +11,12 @@
 
 /* Takes up steering a family that is new here: expiry, flags, and numbers that go on above all that any
  * process of it has seen. If an earlier daemon steered it, or a part of it, the operator's values come
- * back from the page or from what head says is in force; before, which may be NULL, is the family that
- * head was in until now, and knows better. */
+ * back from the page, from what head says of itself, or from relatives, whoever knows the latest;
+ * before, which may be NULL, is the family that head was in until now, and knows better than head. */
 void hk_tuner_take_up(struct hk_family *family, const struct hk_process *head, const struct hk_family *before,
                       bool readopt, uint64_t now_ns);
 
-/* Each interval: the heartbeat, and the end of values whose life is over. */
+/* Each interval: the heartbeat, the end of values whose life is over, and what remains of the others'. */
 void hk_tuner_beat(struct hk_family *family, uint64_t now_ns);
 
 /* Says how long a process waits for the next heartbeat before it falls back to its own values. */

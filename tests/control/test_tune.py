@@ -25,7 +25,7 @@ class TuneTest(Case):
         self.assertIsNone(result[0]["reason"])
         generation = result[0]["generation"]
         self.assertGreater(generation, 0)
-        self.assertEqual(process.command("show bin_cap"), ["256", "operator", str(generation), "0"])
+        self.assertEqual(process.command("show bin_cap"), ["256", "operator", str(generation), "0", "applied"])
         self.assertEqual(process.command("show refill_batch.256")[0], "77")
         self.assertEqual(process.command("show thp")[0], "1")
 
@@ -225,7 +225,7 @@ class TuneTest(Case):
         self.appears(client, process.pid)
         client.call("tune.set", pid=process.pid, tunables={"bin_cap": 64}, wait_ms=60000)
         os.kill(daemon.pid, signal.SIGSTOP)
-        poll(lambda: process.command("show bin_cap")[:2] == ["128", "default"], "the fall back")
+        poll(lambda: process.command("show bin_cap")[::4] == ["128", "lapsed"], "the fall back")
         os.kill(daemon.pid, signal.SIGCONT)
         poll(lambda: process.command("show bin_cap")[:2] == ["64", "operator"], "the values")
 
@@ -240,6 +240,20 @@ class TuneTest(Case):
         poll(lambda: int(process.command("page")[3]) > before["generation"], "the new page")
         self.assertEqual(process.command("show bin_cap")[:2], ["64", "operator"])
         self.assertIn(tuned(client, process.pid, "bin_cap")["remaining_s"], range(400, 501))
+
+    def test_what_remains_of_a_life_is_counted_down(self):
+        daemon = self.daemon()
+        client = daemon.client()
+        process = self.process(daemon, "--tick", "10")
+        self.appears(client, process.pid)
+        first = client.call("tune.set", pid=process.pid, tunables={"bin_cap": 64}, life_s=15,
+                            wait_ms=60000)["results"][0]["generation"]
+        # The process is told again before the life is over, and then no more.
+        words = poll(lambda: process.command("show bin_cap")[2] != str(first) and
+                     process.command("show bin_cap"), "news of the life")
+        self.assertEqual(words[:2], ["64", "operator"])
+        self.assertLess(int(words[3]), 15)
+        poll(lambda: process.command("show bin_cap")[:2] == ["128", "default"], "the end of the life")
 
     def test_new_daemon_takes_the_operators_values_back(self):
         daemon = self.daemon(policies={"a.json": {"policies": [

@@ -13,8 +13,8 @@ from tool import BUILD, TOOL, Case, environment, is_alive, wait_until
 
 LIBRARY = os.environ.get("HAKMEM_LIB", os.path.join(BUILD, "lib", "libhakmem.so"))
 
-# Grows and exchanges blocks for as long as its input is open.
-BUSY = """
+# Grows and exchanges blocks.
+WORK = """
 import os, signal, sys, threading, time
 signal.alarm(600)
 def work():
@@ -22,8 +22,27 @@ def work():
     while True:
         held = [bytearray(100 + i % 900) for i in range(2000)]
         time.sleep(0.005)
+"""
+
+# For as long as its input is open.
+BUSY = WORK + """
 threading.Thread(target=work, daemon=True).start()
 print("ready", flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+# Two of them, the second forked by the first, which it does not outlive.
+FAMILY = WORK + """
+end, held_open = os.pipe()
+child = os.fork()
+if child == 0:
+    os.close(held_open)
+threading.Thread(target=work, daemon=True).start()
+if child == 0:
+    os.read(end, 1)
+    os._exit(0)
+print(child, flush=True)
 sys.stdin.read()
 os._exit(0)
 """
@@ -106,7 +125,7 @@ class Programs(Case):
 
     def test_sqlite3(self):
         self.see("sqlite3", ":memory:", say="create table t(a); insert into t select randomblob(9) from "
-                 "(with recursive c(x) as (select 1 union all select x + 1 from c where x < 9999) select x from c);")
+                 "(with recursive c(x) as (select 1 union all select x + 1 from c where x < 9999) select x from c);\n")
 
     def test_java(self):
         # A virtual machine that waits for a debugger stays.
@@ -183,7 +202,11 @@ class Programs(Case):
             process.stdout.readline()
         pids = {p.pid for p in busy}
         wait_until(lambda: {p["pid"] for p in self.listed()} == pids, "all three in the list")
-        status, out, _ = self.ask("tune", "--pid", str(busy[0].pid), "refill_batch=300", "--json")
+        status, out, _ = self.ask("tune", "--pid", str(busy[0].pid), "refill_batch=300", "refill_batch.256=77",
+                                  "--json")
+        self.assertEqual((status, json.loads(out)["results"][0]["status"]), (0, "applied"))
+        generation = json.loads(out)["results"][0]["generation"]
+        status, out, _ = self.ask("tune", "--pid", str(busy[1].pid), "bin_cap=64", "--life", "1000s", "--json")
         self.assertEqual((status, json.loads(out)["results"][0]["status"]), (0, "applied"))
 
         self.daemon.kill()
@@ -191,17 +214,53 @@ class Programs(Case):
         self.assertTrue(all(is_alive(pid) for pid in pids))
         self.daemon = self.start_daemon()
         wait_until(lambda: {p["pid"] for p in self.listed()} == pids, "all three with the new daemon")
-        wait_until(lambda: self.tuned(busy[0].pid) == (300, "operator"), "the tuning to be taken over")
+        known = wait_until(lambda: self.taken_over(busy[0].pid, generation), "the tuning to be taken over")
+        self.assertEqual(known["tunables"]["refill_batch"]["value"], 300)
+        self.assertEqual(known["tunables"]["refill_batch.256"]["value"], 77)
+        known = wait_until(lambda: self.taken_over(busy[1].pid, 1), "the tuning with an end to be taken over")
+        self.assertEqual(known["tunables"]["bin_cap"]["value"], 64)
+        self.assertIn(known["tunables"]["bin_cap"]["remaining_s"], range(1, 1001))
+        self.assertEqual(self.get(busy[2].pid)["generation_published"], 0)
         self.assertTrue(all(is_alive(pid) for pid in pids))
         # And it is the new daemon's to take back.
         status, out, _ = self.ask("tune", "--pid", str(busy[0].pid), "--reset", "--json")
         self.assertEqual((status, json.loads(out)["results"][0]["status"]), (0, "applied"))
         wait_until(lambda: self.tuned(busy[0].pid) == (100, "default"), "the default to come back")
 
-    def tuned(self, pid):
+    def test_a_prefork_family_outlives_a_daemon(self):
+        parent = self.preload(sys.executable, "-c", FAMILY)
+        child = int(parent.stdout.readline())
+        family = {parent.pid, child}
+        wait_until(lambda: {p["pid"] for p in self.listed() if p["family"] == parent.pid} == family, "the family")
+        status, out, _ = self.ask("tune", "--pid", str(child), "bin_cap=64", "--json")
+        self.assertEqual({r["status"] for r in json.loads(out)["results"]}, {"applied"}, out)
+        generation = max(r["generation"] for r in json.loads(out)["results"])
+
+        self.daemon.kill()
+        self.daemon.wait(120)
+        self.daemon = self.start_daemon()
+        wait_until(lambda: {p["pid"] for p in self.listed() if p["family"] == parent.pid} == family,
+                   "the family with the new daemon")
+        for pid in family:
+            known = wait_until(lambda: self.taken_over(pid, generation), "the tuning to be taken over")
+            self.assertEqual(known["tunables"]["bin_cap"]["value"], 64)
+        # One word to either of them is a word to both, as before.
+        status, out, _ = self.ask("tune", "--pid", str(child), "--reset", "--json")
+        results = {r["pid"]: r["status"] for r in json.loads(out)["results"]}
+        self.assertEqual((status, results), (0, {pid: "applied" for pid in family}))
+
+    def get(self, pid):
         status, out, _ = self.ask("tune", "--get", "--pid", str(pid), "--json")
         self.assertEqual(status, 0)
-        value = json.loads(out)["processes"][0]["tunables"]["refill_batch"]
+        return json.loads(out)["processes"][0]
+
+    def taken_over(self, pid, generation):
+        """What is known of its tuning once a new daemon has published a generation and it is in force."""
+        known = self.get(pid)
+        return known if known["generation_applied"] == known["generation_published"] > generation else None
+
+    def tuned(self, pid):
+        value = self.get(pid)["tunables"]["refill_batch"]
         return value["value"], value["source"]
 
 

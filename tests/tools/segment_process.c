@@ -65,9 +65,20 @@ static void reply(const char *what)
     fflush(stdout);
 }
 
+/* As after a restart of the daemon: new memfds, with everything that was counted. */
+static void renew_segment(void)
+{
+    struct segment_writer old = w;
+    start_segment();
+    w.slot_count = 0;
+    writer_carry_over(&w, &old);
+    writer_close(&old);
+    writer_area(&w)->counters.hellos_total++;
+}
+
 /* ---- children ---- */
 
-static volatile sig_atomic_t told_to_exit;
+static volatile sig_atomic_t told_to_exit, told_to_greet;
 
 static void on_term(int number)
 {
@@ -75,19 +86,32 @@ static void on_term(int number)
     told_to_exit = 1;
 }
 
-/* A forked child: claims cells in the family's segment, counts a little, and lives until it is told to
- * exit (SIGUSR1) or killed. */
+static void on_greet(int number)
+{
+    (void)number;
+    told_to_greet = 1;
+}
+
+/* A forked child: claims cells in the family's segment, counts a little, says hello again when it is told
+ * to (SIGUSR2), and lives until it is told to exit (SIGUSR1) or killed. */
 static void be_a_child(unsigned allocs)
 {
-    struct sigaction action = {.sa_handler = on_term};
+    struct sigaction action = {.sa_handler = on_term}, greet = {.sa_handler = on_greet};
+    uint32_t root_pid = (uint32_t)getppid();
     char comm[HK_COMM_BYTES] = "";
     sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &greet, NULL);
     prctl(PR_SET_PDEATHSIG, 0);
     prctl(PR_GET_NAME, comm);
     if (!writer_claim_area(&w, comm, options.label) || !writer_claim_slot(&w))
         _exit(3);
     writer_count(&w, 0, 2, allocs, 0, 1, allocs + 10);
     while (!told_to_exit) {
+        if (told_to_greet) {
+            told_to_greet = 0;
+            renew_segment();
+            say_hello(HK_HELLO_REPEATED | HK_HELLO_CHILD, root_pid);
+        }
         writer_slow_path(&w);
         poll(NULL, 0, 10);
     }
@@ -232,16 +256,10 @@ static void command_hello(const char *rest)
     reply(say_hello(0, 0) == 0 ? "ok" : "error no daemon");
 }
 
-/* As after a restart of the daemon: new memfds, with everything that was counted. */
 static void command_rehello(const char *rest)
 {
-    struct segment_writer old = w;
     (void)rest;
-    start_segment();
-    w.slot_count = 0;
-    writer_carry_over(&w, &old);
-    writer_close(&old);
-    writer_area(&w)->counters.hellos_total++;
+    renew_segment();
     reply(say_hello(HK_HELLO_REPEATED, 0) == 0 ? "ok" : "error no daemon");
 }
 
@@ -256,7 +274,8 @@ static void command_forget_slots(const char *rest)
     reply("ok");
 }
 
-/* What the process has in force of a tunable: value, source, generation. */
+/* What the process has in force of a tunable, and what it says of it: value, source, generation, life,
+ * verdict. */
 static void command_show(const char *rest)
 {
     enum hk_value_error error;
@@ -266,8 +285,8 @@ static void command_show(const char *rest)
         return;
     }
     const struct hk_applied *a = &writer_area(&w)->applied[index];
-    printf("ok %llu %s %llu %u\n", (unsigned long long)a->effective, hk_source_name(a->source),
-           (unsigned long long)a->generation, (unsigned)a->life_s);
+    printf("ok %llu %s %llu %u %s\n", (unsigned long long)a->effective, hk_source_name(a->source),
+           (unsigned long long)a->generation, (unsigned)a->life_s, hk_verdict_name(a->verdict));
     fflush(stdout);
 }
 

@@ -291,26 +291,37 @@ static void apply(struct segment_writer *w, const struct hk_tuning_copy *copy)
     writer_touch_area(w);
 }
 
+/* The process's own values are in force instead of the daemon's, or no longer; what it last said stays on
+ * record. */
+static void set_lapsed(struct segment_writer *w, bool lapsed)
+{
+    w->lapsed = lapsed;
+    struct hk_area *area = writer_area(w);
+    for (unsigned i = 0; i < HK_VALUES; i++) {
+        struct hk_applied *a = &area->applied[i];
+        if (a->source < HK_SOURCE_POLICY)
+            continue;
+        if (a->verdict != (lapsed ? HK_VERDICT_APPLIED : HK_VERDICT_LAPSED))
+            continue;
+        a->effective = lapsed ? own_value(hk_value_info(i), i) : a->value;
+        a->verdict = lapsed ? HK_VERDICT_LAPSED : HK_VERDICT_APPLIED;
+    }
+    writer_touch_area(w);
+}
+
 static void watch_heartbeat(struct segment_writer *w)
 {
-    static struct hk_tuning_copy nothing;
     uint64_t beat = atomic_load(&w->page->heartbeat), now = now_ns();
     if (beat != w->heartbeat_seen) {
         w->heartbeat_seen = beat;
         w->heartbeat_ns = now;
-        if (w->lapsed) {
-            w->epoch_seen = 0;
-            w->revived = true;
-        }
-        w->lapsed = false;
+        if (w->lapsed)
+            set_lapsed(w, false);
         return;
     }
     uint64_t expiry_ns = atomic_load(&w->page->expiry_ms) * UINT64_C(1000000);
-    if (!w->lapsed && beat != 0 && now - w->heartbeat_ns > expiry_ns) {
-        w->lapsed = true;
-        nothing.generation = w->generation_applied;
-        apply(w, &nothing);
-    }
+    if (!w->lapsed && beat != 0 && now - w->heartbeat_ns > expiry_ns)
+        set_lapsed(w, true);
 }
 
 void writer_slow_path(struct segment_writer *w)
@@ -324,9 +335,8 @@ void writer_slow_path(struct segment_writer *w)
     if (epoch == w->epoch_seen || !hk_tuning_read(w->page, &copy))
         return;
     w->epoch_seen = epoch;
-    if (copy.generation > w->generation_applied || w->revived)
+    if (copy.generation > w->generation_applied)
         apply(w, &copy);
-    w->revived = false;
     uint64_t trim = atomic_load(&w->page->trim_command), flush = atomic_load(&w->page->flush_command);
     if (trim > area->trim_done) {
         area->trim_released_bytes = area->counters.retained_bytes;
@@ -353,6 +363,7 @@ void writer_carry_over(struct segment_writer *to, const struct segment_writer *f
         writer_touch_slot(to, i);
     }
     to->generation_applied = from->generation_applied;
+    to->lapsed = from->lapsed;
     writer_touch_area(to);
 }
 

@@ -25,7 +25,7 @@ struct segment_writer {
     unsigned slot_count;
     uint64_t epoch_seen, generation_applied;
     uint64_t heartbeat_seen, heartbeat_ns;
-    bool lapsed, revived;
+    bool lapsed;
 };
 
 /* Makes both memfds, fills in header and tables, maps and seals them; no cell is claimed yet. Aborts with

@@ -133,6 +133,7 @@ static void test_adopting_from_what_is_applied(void **state)
     } rows[] = {
         {{.value = 64, .generation = 3, .source = HK_SOURCE_OPERATOR, .verdict = HK_VERDICT_APPLIED}, true},
         {{.value = 64, .generation = 3, .source = HK_SOURCE_OPERATOR, .verdict = HK_VERDICT_CLAMPED}, true},
+        {{.value = 64, .generation = 3, .source = HK_SOURCE_OPERATOR, .verdict = HK_VERDICT_LAPSED}, true},
         {{.value = 64, .generation = 3, .source = HK_SOURCE_OPERATOR, .verdict = HK_VERDICT_UNKNOWN}, false},
         {{.value = 64, .generation = 3, .source = HK_SOURCE_OPERATOR, .verdict = HK_VERDICT_NONE}, false},
         {{.value = 64, .generation = 3, .source = HK_SOURCE_OPERATOR, .verdict = 777}, false},
@@ -162,6 +163,24 @@ static void test_adopting_from_what_is_applied(void **state)
     }
 }
 
+static void test_copying_one_steer(void **state)
+{
+    struct hk_tune_table *from = calloc(1, sizeof *from), *to = calloc(1, sizeof *to);
+    (void)state;
+    hk_tune_set(from, HK_TUNE_bin_cap, HK_STEER_OPERATOR, 30, 50 * S);
+    hk_tune_set(from, HK_TUNE_thp, HK_STEER_POLICY, 1, 0);
+    hk_tune_set(to, HK_TUNE_retain_bytes, HK_STEER_OPERATOR, 5, 0);
+    hk_tune_set(to, HK_TUNE_bin_bytes, HK_STEER_POLICY, 8192, 0);
+    hk_tune_copy(to, from, HK_STEER_OPERATOR);
+    assert_int_equal(to->wishes[HK_TUNE_bin_cap][HK_STEER_OPERATOR].value, 30);
+    assert_int_equal(hk_tune_winner(to, HK_TUNE_retain_bytes), -1);
+    assert_int_equal(hk_tune_winner(to, HK_TUNE_thp), -1);
+    assert_int_equal(hk_tune_winner(to, HK_TUNE_bin_bytes), HK_STEER_POLICY);
+    assert_true(hk_tune_lapse(to, 50 * S));
+    free(from);
+    free(to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_fill_goes_by_the_librarys_indices),
         cmocka_unit_test(test_adopting_from_the_page),
         cmocka_unit_test(test_adopting_from_what_is_applied),
+        cmocka_unit_test(test_copying_one_steer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
