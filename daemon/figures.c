@@ -1,6 +1,7 @@
 /* figures.c - see figures.h. */
 #include "daemon/figures.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct ref {
@@ -194,7 +195,6 @@ const char *hk_rate_name(const char *counter, char buf[HK_RATE_NAME_BYTES])
         len -= tail;
     if (len >= HK_NAME_BYTES)
         len = HK_NAME_BYTES - 1;
-    memcpy(buf, counter, len);
-    memcpy(buf + len, "_per_s", sizeof "_per_s");
+    snprintf(buf, HK_RATE_NAME_BYTES, "%.*s_per_s", (int)len, counter);
     return buf;
 }

@@ -122,7 +122,8 @@ static bool within_limits(struct hk_client *client, size_t len, struct hk_rpc_er
 {
     const struct hk_daemon *daemon = client->server->daemon;
     double per_s = daemon->config.limits.requests_per_s;
-    double cost = 1 + (double)(len / BYTES_PER_REQUEST);
+    size_t more = len / BYTES_PER_REQUEST;
+    double cost = 1 + (double)more;
     if (!hk_bucket_take(&client->user->requests, per_s, per_s * BURST_S, cost, hk_now_ns()))
         return hk_rpc_fail_limit(error, "requests_per_s", "too many requests (limits.requests_per_s, %u)",
                                  daemon->config.limits.requests_per_s);

@@ -229,8 +229,9 @@ void hk_registry_bury(struct hk_registry *registry, struct hk_process *process, 
 
 void hk_registry_trim_dead(struct hk_registry *registry, uint64_t keep_ns, unsigned max, uint64_t boot_ns)
 {
-    struct hk_process *oldest;
-    while ((oldest = TAILQ_FIRST(&registry->dead)) != NULL) {
+    struct hk_process *oldest, *next;
+    for (oldest = TAILQ_FIRST(&registry->dead); oldest; oldest = next) {
+        next = TAILQ_NEXT(oldest, link);
         if (registry->dead_count <= max && boot_ns - oldest->ended_boot_ns < keep_ns)
             return;
         forget(registry, oldest);

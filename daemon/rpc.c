@@ -83,16 +83,25 @@ static bool parse_json(struct hk_request *request, const char *line, size_t len,
     return false;
 }
 
+static bool is_member(const char *name)
+{
+    static const char *const members[] = {"jsonrpc", "id", "method", "params"};
+    for (unsigned i = 0; i < HK_COUNT_OF(members); i++) {
+        if (strcmp(name, members[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool check_members(const cJSON *root, struct hk_rpc_error *error)
 {
     const cJSON *member;
     cJSON_ArrayForEach(member, root)
     {
-        const char *name = member->string;
-        if (strcmp(name, "jsonrpc") && strcmp(name, "id") && strcmp(name, "method") && strcmp(name, "params"))
+        if (!is_member(member->string))
             return hk_rpc_fail(error, HK_RPC_NOT_REQUEST,
                                "'%.*s' is no member of a request: jsonrpc, id, method and params are",
-                               QUOTED_MAX, name);
+                               QUOTED_MAX, member->string);
     }
     return true;
 }

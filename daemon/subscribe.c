@@ -44,9 +44,11 @@ bool hk_unsubscribe(struct hk_client *client, uint32_t number)
 
 void hk_unsubscribe_all(struct hk_client *client)
 {
-    struct hk_subscription *subscription;
-    while ((subscription = TAILQ_FIRST(&client->subscriptions)) != NULL)
+    struct hk_subscription *subscription, *next;
+    for (subscription = TAILQ_FIRST(&client->subscriptions); subscription; subscription = next) {
+        next = TAILQ_NEXT(subscription, link);
         drop(client, subscription);
+    }
 }
 
 static void notify(struct hk_client *client, const struct hk_subscription *subscription)

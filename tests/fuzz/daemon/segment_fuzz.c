@@ -3,7 +3,8 @@
  *
  * The input is a list of changes to a good segment and hello: round, place, length, bytes. They are made
  * before the hello and between samples, in memory that the daemon's own code then reads through its
- * descriptors. Whatever is in it, answers about it are JSON, and memory and descriptors come back.
+ * descriptors. Then the process says hello again, as after a restart of the daemon. Whatever is in it,
+ * answers about it are JSON, and memory and descriptors come back.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -159,15 +160,14 @@ static void end_all(void)
     uv_run(&daemon_->loop, UV_RUN_NOWAIT);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* A hello with a segment of its own, and what is said of it afterwards. */
+static void greet(uint32_t flags, const uint8_t *data, size_t size)
 {
     struct hk_arrival arrival = {.pid = getpid(), .uid = getuid(), .pidfd = hk_pidfd_open(getpid())};
-    struct hk_hello hello;
+    struct hk_hello hello = model_hello;
     struct target t;
-    if (!daemon_)
-        start();
     int common = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-    hello = model_hello;
+    hello.flags = flags;
     t.bytes[IN_HELLO] = (unsigned char *)&hello;
     t.sizes[IN_HELLO] = sizeof hello;
     t.sizes[IN_COUNTERS] = model.size;
@@ -184,8 +184,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close(arrival.tuning_fd);
         close(arrival.pidfd);
     }
-    end_all();
     munmap(t.bytes[IN_COUNTERS], model.size);
     munmap(t.bytes[IN_TUNING], HK_TUNING_BYTES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!daemon_)
+        start();
+    greet(0, data, size);
+    greet(HK_HELLO_REPEATED, data, size);
+    end_all();
     return 0;
 }

@@ -149,7 +149,7 @@ static void test_policies_are_bounded(void **state)
     for (int i = 0; i <= HK_POLICIES_MAX; i++)
         p += sprintf(p, "%s{\"name\": \"p%d\", \"match\": {}, \"tunables\": {\"bin_cap\": 2}}", i ? "," : "",
                      i);
-    strcpy(p, "]}");
+    sprintf(p, "]}");
     hk_config_init(&config);
     load(&config, text, &problems);
     assert_int_equal(config.policy_count, HK_POLICIES_MAX);

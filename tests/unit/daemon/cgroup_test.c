@@ -49,7 +49,7 @@ static void test_long_names_are_passed_over(void **state)
     char unit[HK_UNIT_BYTES_MAX];
     (void)state;
     memset(text + strlen(text), 'x', 400);
-    strcpy(text + 18 + 400, ".service\n");
+    strncat(text, ".service\n", sizeof text - strlen(text) - 1);
     assert_true(hk_cgroup_unit(text, unit));
     assert_string_equal(unit, "outer.service");
 }
