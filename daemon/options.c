@@ -101,7 +101,7 @@ static int take(struct hk_options *options, int option, char **argv)
     switch (option) {
     case OPTION_RUNTIME_DIR:
         options->runtime_dir = optarg;
-        return optarg[0] == '/' ? -1 : fail("--runtime-dir: an absolute path is wanted, not ", optarg);
+        return optarg[0] != '\0' ? -1 : fail("--runtime-dir: a directory is wanted", "");
     case OPTION_INTERVAL:
         return read_interval(options, optarg);
     case OPTION_CONFIG:

@@ -27,13 +27,26 @@ static bool service_directory(char *buf, size_t size)
     return len > 0 && (size_t)snprintf(buf, size, "%.*s", (int)len, list) < size;
 }
 
+/* Others are to find it from where they are. */
+static int make_absolute(const char *dir, char *buf, size_t size)
+{
+    char here[HK_RUNTIME_DIR_MAX];
+    if (!getcwd(here, sizeof here))
+        return errno == ERANGE ? ENAMETOOLONG : errno;
+    return (size_t)snprintf(buf, size, "%s/%s", here[1] ? here : "", dir) < size ? 0 : ENAMETOOLONG;
+}
+
 int hk_rundir_choose(struct hk_rundir *rundir, const char *given, bool user)
 {
     const char *env = getenv(HK_RUNTIME_DIR_ENV);
-    char service[sizeof rundir->path];
+    char service[sizeof rundir->path], whole[sizeof rundir->path];
     bool host = !user && geteuid() == 0;
     *rundir = (struct hk_rundir){.lock_fd = -1, .shared = host};
     int error = 0;
+    if (given && given[0] != '/') {
+        error = make_absolute(given, whole, sizeof whole);
+        given = error ? given : whole;
+    }
     if (!given && env && env[0] != '\0')
         given = env;
     if (!given && service_directory(service, sizeof service)) {
@@ -44,6 +57,8 @@ int hk_rundir_choose(struct hk_rundir *rundir, const char *given, bool user)
         given = HK_RUNTIME_DIR_SYSTEM;
     if (!given)
         error = hk_runtime_dir_user(geteuid(), rundir->path, sizeof rundir->path);
+    else if (error)
+        ; /* said below */
     else if (given[0] != '/')
         error = EINVAL;
     else if (strlen(given) >= HK_RUNTIME_DIR_MAX)

@@ -18,7 +18,8 @@ struct hk_rundir {
     bool made_hello, made_control; /* sockets to be removed at the end */
 };
 
-/* Chooses the directory: given (may be NULL), else the environment's, else the host's or the user's own.
+/* Chooses the directory: given (on the command line, so in the current directory if it is relative; may be
+ * NULL), else the environment's, else the host's or the user's own.
  * user: serve one user alone. 0, or an errno with a message logged. */
 int hk_rundir_choose(struct hk_rundir *rundir, const char *given, bool user);
 

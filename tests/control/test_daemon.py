@@ -39,7 +39,7 @@ class OptionsTest(Case):
             (["--interval-ms", "-5"], "not a number"),
             (["--interval-ms"], "a value is missing after --interval-ms"),
             (["--log-level", "loud"], "--log-level"),
-            (["--runtime-dir", "relative"], "an absolute path is wanted"),
+            (["--runtime-dir", ""], "a directory is wanted"),
             (["extra"], "no arguments are taken"),
         ):
             status, out, err = run(*arguments)
@@ -60,11 +60,12 @@ class DirectoryTest(Case):
         self.root = tempfile.mkdtemp(prefix="hakmem-test-")
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
 
-    def start(self, *arguments, **env):
+    def start(self, *arguments, cwd=None, **env):
         """A daemon whose directory is found by itself; returns it with that directory."""
         log = open(os.path.join(self.root, "log"), "w+b")
         self.addCleanup(log.close)
-        popen = subprocess.Popen([HAKMEMD, *arguments], stderr=log, env=clean_environment(HOME=self.root, **env))
+        popen = subprocess.Popen([HAKMEMD, *arguments], stderr=log, cwd=cwd,
+                                 env=clean_environment(HOME=self.root, **env))
 
         def end():
             if popen.poll() is None:
@@ -96,6 +97,14 @@ class DirectoryTest(Case):
             self.assertEqual(self.serves(text), expected)
             popen.terminate()
             self.assertEqual(popen.wait(), 0)
+
+    def test_a_relative_directory(self):
+        os.mkdir(os.path.join(self.root, "here"))
+        popen, text = self.start("--runtime-dir", "here/run", cwd=self.root)
+        self.assertEqual(self.serves(text), self.root + "/here/run")
+        popen.terminate()
+        self.assertEqual(popen.wait(), 0)
+        self.assertEqual(os.listdir(self.root + "/here/run"), [])
 
     def test_modes(self):
         popen, _ = self.start("--user", XDG_RUNTIME_DIR=self.root)
