@@ -91,15 +91,17 @@ bool hk_place_daemon(char *buf, size_t size)
     return find_in(places, HK_COUNT_OF(places), X_OK, buf, size) || hk_place_program(DAEMON, buf, size) == 0;
 }
 
-/* 0, ENOENT or EACCES. */
-static int try_program(const char *path)
+/* 0, ENOENT, or EACCES for one that cannot be executed. unseen: what a path says where it cannot be looked
+ * at. */
+static int try_program(const char *path, int unseen)
 {
     struct stat st;
     if (stat(path, &st) != 0)
-        return errno == EACCES ? EACCES : ENOENT;
+        return errno == EACCES ? unseen : ENOENT;
     return S_ISREG(st.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
 }
 
+/* As shells do: a folder in PATH that may not be looked into has no such program. */
 int hk_place_program(const char *name, char *buf, size_t size)
 {
     const char *path = getenv("PATH");
@@ -108,12 +110,12 @@ int hk_place_program(const char *name, char *buf, size_t size)
         return ENOENT;
     if (strchr(name, '/')) {
         snprintf(buf, size, "%s", name);
-        return try_program(name);
+        return try_program(name, EACCES);
     }
     for (path = path ? path : "/bin:/usr/bin"; path; path = strchr(path, ':'), path += path ? 1 : 0) {
         int len = (int)strcspn(path, ":");
         int wrote = snprintf(buf, size, "%.*s%s%s", len, path, len ? "/" : "", name);
-        int error = wrote > 0 && (size_t)wrote < size ? try_program(buf) : ENOENT;
+        int error = wrote > 0 && (size_t)wrote < size ? try_program(buf, ENOENT) : ENOENT;
         if (error == 0)
             return 0;
         if (error == EACCES)

@@ -27,7 +27,7 @@ struct field {
 static const struct field fields[] = {
     {"pid", PLAIN, RIGHT("PID", 0)},
     {"comm", TEXT, LEFT("COMM", 0, 8)},
-    {"state", END, LEFT("STATE", 2, 6)},
+    {"state", END, LEFT("STATE", 2, 0)},
     {HK_KEY_DERIVED(threads), PLAIN, RIGHT("THREADS", 6)},
     {HK_KEY_DERIVED(live_bytes), BY_KEY, RIGHT("LIVE", 0)},
     {HK_KEY_DERIVED(bin_bytes), BY_KEY, RIGHT("IN BINS", 8)},

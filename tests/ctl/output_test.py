@@ -86,7 +86,13 @@ class Tables(Case):
     def test_the_dead_say_so(self):
         self.assertNotIn("4444", self.must("list"))
         line = next(l for l in self.must("list", "--dead").splitlines() if l.startswith("4444"))
-        self.assertIn("exited", line)
+        self.assertIn("exited 12 s ago", line)
+
+    def test_how_they_ended_has_room_on_a_narrow_page(self):
+        self.daemon.processes = [LONG, DEAD]
+        shown = self.must("list", "--dead", env=environment(COLUMNS="80"))
+        self.assertLessEqual(max(columns(line) for line in shown.splitlines()), 80)
+        self.assertRegex(shown, r"(?m)^4444 .* exited 12 s ago ")
 
     def test_hostile_names_do_not_steer_the_terminal(self):
         self.daemon.processes = [process(1, comm="\x1b[2Jevil\n", label="\u202etxt", unit="a\tb", exe="/\x7f")]

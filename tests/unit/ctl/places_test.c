@@ -74,6 +74,28 @@ static void finds_programs_as_a_shell_does(void **state)
     assert_int_equal(hk_place_program("sh", found, sizeof found), 0);
 }
 
+static void a_folder_that_may_not_be_looked_into_has_no_programs(void **state)
+{
+    (void)state;
+    char found[PATH_MAX], inside[96];
+    uid_t before = geteuid();
+    assert_int_equal(chmod(dir, 0755), 0);
+    char closed[] = "/tmp/hakmem-closed-XXXXXX";
+    assert_non_null(mkdtemp(closed));
+    assert_int_equal(chmod(closed, 0), 0);
+    snprintf(inside, sizeof inside, "%s/program", closed);
+    set_path(closed, dir);
+    /* Root may look anywhere. */
+    assert_true(before != 0 || seteuid(65534) == 0);
+    assert_int_equal(hk_place_program("no-such-program", found, sizeof found), ENOENT);
+    assert_int_equal(hk_place_program("program", found, sizeof found), 0);
+    assert_string_equal(found, program);
+    assert_int_equal(hk_place_program("file", found, sizeof found), EACCES);
+    assert_int_equal(hk_place_program(inside, found, sizeof found), EACCES);
+    assert_int_equal(seteuid(before), 0);
+    assert_int_equal(rmdir(closed), 0);
+}
+
 static void takes_the_library_that_is_named(void **state)
 {
     (void)state;
@@ -202,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_programs_as_a_shell_does),
+        cmocka_unit_test(a_folder_that_may_not_be_looked_into_has_no_programs),
         cmocka_unit_test(takes_the_library_that_is_named),
         cmocka_unit_test(refuses_a_path_that_cannot_be_preloaded),
         cmocka_unit_test(comes_first_and_once),
