@@ -38,25 +38,35 @@ HK_INLINE unsigned hk_bin_param(const hk_au16 *p)
     return atomic_load_explicit(p, memory_order_relaxed);
 }
 
+/* What went by in a bin since the last time. */
+struct hk_traffic {
+    unsigned pushed, popped;
+};
+
+/* Length of a list whose bin counts another: 1 more or less is put right in *traffic, for that is what a
+ * signal handler leaves that interrupted malloc or free and never returned; anything else is damage, by a
+ * block freed twice or written to after it was freed, and ends the program. */
+unsigned hk_odd_list(const struct hk_heap *heap, unsigned size_class, struct hk_traffic *traffic);
+
 /* Notes what went by since the last time and returns how many blocks the list has. *balanced: the program
- * took at least half as many as it gave. A list that cannot be as long as it should is damaged: a block was
- * freed twice, or written to after it was freed. */
+ * took at least half as many as it gave. */
 HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class, bool *balanced)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
     struct hk_class_row *row = &heap->totals[size_class];
-    unsigned pushed = st->given - bin->room, popped = bin->taken;
-    if (HK_UNLIKELY(popped > st->listed + pushed || (bin->list == NULL) != (popped == st->listed + pushed)))
-        hk_die_damaged_list(NULL, bin->list, size_class);
-    *balanced = pushed != 0 && popped * 2 >= pushed;
-    st->listed = (uint16_t)(st->listed + pushed - popped);
+    struct hk_traffic t = {.pushed = st->given - bin->room, .popped = bin->taken};
+    int length = (int)(st->listed + t.pushed - t.popped);
+    heap->room_bytes -= (uint64_t)t.pushed * hk_classes[size_class].bytes;
+    if (HK_UNLIKELY(length < 0 || (bin->list == NULL) != (length == 0)))
+        length = (int)hk_odd_list(heap, size_class, &t);
+    *balanced = t.pushed != 0 && t.popped * 2 >= t.pushed;
+    st->listed = (uint16_t)length;
     st->given = (uint16_t)bin->room;
     bin->taken = 0;
-    hk_add(&row->frees_total, pushed);
-    hk_add(&row->allocs_total, popped);
-    hk_add(&heap->cache_bytes, ((uint64_t)pushed - popped) * hk_classes[size_class].bytes);
-    heap->room_bytes -= (uint64_t)pushed * hk_classes[size_class].bytes;
+    hk_add(&row->frees_total, t.pushed);
+    hk_add(&row->allocs_total, t.popped);
+    hk_add(&heap->cache_bytes, ((uint64_t)t.pushed - t.popped) * hk_classes[size_class].bytes);
     return st->listed;
 }
 

@@ -175,7 +175,7 @@ size_t hk_usable(const void *p)
         return hk_foreign_usable(p);
     unsigned offset = hk_meta_of(slab);
     if (offset == 0)
-        return hk_big_usable(p, (uint32_t)slab);
+        return hk_big_usable("malloc_usable_size", p, (uint32_t)slab);
     unsigned size_class = hk_class_of_bin_offset(offset);
     if (!hk_slab_is_block((uint32_t)slab, size_class, p))
         hk_die_not_a_block("malloc_usable_size", p);
@@ -184,9 +184,15 @@ size_t hk_usable(const void *p)
 
 static void *copy_to(void *p, size_t usable, size_t size)
 {
+    int saved_errno = errno;
     void *to = hk_malloc(size);
-    if (to == NULL)
-        return NULL;
+    if (to == NULL) {
+        /* No program expects that a block can't shrink. */
+        if (size > usable)
+            return NULL;
+        errno = saved_errno;
+        return p;
+    }
     memcpy(to, p, usable < size ? usable : size);
     hk_free(p);
     return to;
@@ -217,7 +223,8 @@ void *hk_realloc(void *p, size_t size)
         size_t usable = hk_classes[size_class].bytes;
         return fits(usable, size) ? p : copy_to(p, usable, size);
     }
-    size_t usable = hk_big_usable(p, (uint32_t)slab);
+    hk_control_notice_fork();
+    size_t usable = hk_big_usable("realloc", p, (uint32_t)slab);
     void *resized = hk_big_resize(p, (uint32_t)slab, size);
     hk_control_tick();
     return resized != NULL ? resized : copy_to(p, usable, size);

@@ -157,8 +157,10 @@ bool hk_arena_open(void);
  * -1 without memory. *zeroed: all of it reads as zero. */
 int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zeroed);
 
-/* The same for pages that are about to be moved there: what is mapped in it may be replaced. */
-int64_t hk_arena_take_addresses(size_t bytes);
+/* Whole SuperSlabs of addresses for bytes that are about to be moved there: what is mapped at their start may
+ * be replaced. *mapped: their length. Returned unused by hk_arena_return_addresses(). */
+int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped);
+void hk_arena_return_addresses(uint32_t first, size_t mapped);
 
 /* Maps more behind a run, in place: mapped becomes at least new_mapped, the new value is returned; 0 where
  * what follows is in use or there is no memory. */

@@ -85,10 +85,10 @@ bool hk_big_is_block(const void *p, uint32_t slab)
     return kind_at(p, slab) != HK_SLAB_NONE;
 }
 
-size_t hk_big_usable(const void *p, uint32_t slab)
+size_t hk_big_usable(const char *call, const void *p, uint32_t slab)
 {
     if (kind_at(p, slab) == HK_SLAB_NONE)
-        hk_die_not_a_block("malloc_usable_size", p);
+        hk_die_not_a_block(call, p);
     return hk_slab_at(slab)->bytes;
 }
 
@@ -97,7 +97,7 @@ size_t hk_big_usable(const void *p, uint32_t slab)
 static void *take_cached(size_t bytes, size_t align)
 {
     struct hk_cached block;
-    if (!hk_big_cache_take(slabs_for(bytes), align, &block))
+    if (!hk_big_cache_take(bytes, align, &block))
         return NULL;
     struct hk_slab *s = hk_slab_at(block.slab);
     hk_uncount(&hk_process.retained_bytes, held(s));
@@ -144,10 +144,12 @@ void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
     if (p == NULL)
         p = is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
                                           : take_slabs(bytes, align, zeroed);
-    /* Cached blocks may be what stands in the way. */
-    if (p == NULL && hk_retain_trim(0) != 0)
+    /* Cached blocks may be what stands in the way, or addresses that are mapped and not used. */
+    if (p == NULL) {
+        hk_retain_trim(0);
         p = is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
                                           : take_slabs(bytes, align, zeroed);
+    }
     return p;
 }
 
@@ -166,17 +168,34 @@ static size_t give(uint32_t slab)
     return mapped;
 }
 
+/* One that was kept. */
+static size_t give_cached(uint32_t slab)
+{
+    hk_uncount(&hk_process.retained_bytes, held(hk_slab_at(slab)));
+    return give(slab);
+}
+
+/* The newest blocks are the likeliest to be asked for again: older ones make room. */
 static bool keep(uint32_t slab)
 {
     const struct hk_slab *s = hk_slab_at(slab);
     if (s->moved)
         return false; /* a mapping of its own, and those are limited */
-    struct hk_cached block = {.slab = slab, .slabs = (uint32_t)(held(s) >> HK_SLAB_SHIFT)};
-    hk_count(&hk_process.retained_bytes, held(s));
-    if (hk_big_cache_put(block, hk_param(HK_TUNE_big_cache_bytes)))
-        return true;
-    hk_uncount(&hk_process.retained_bytes, held(s));
-    return false;
+    struct hk_cached block = {.slab = slab, .bytes = held(s)}, older;
+    uint64_t limit = hk_param(HK_TUNE_big_cache_bytes);
+    if (block.bytes > limit)
+        return false;
+    hk_count(&hk_process.retained_bytes, block.bytes);
+    while (!hk_big_cache_put(block, limit)) {
+        if (!hk_big_cache_evict(HK_EVICT_OLDEST, &older)) {
+            hk_uncount(&hk_process.retained_bytes, block.bytes);
+            return false;
+        }
+        size_t gone = give_cached(older.slab);
+        if (gone != 0)
+            hk_count(&hk_process.purged_bytes_total, gone);
+    }
+    return true;
 }
 
 void hk_big_free(void *p, uint32_t slab)
@@ -186,23 +205,22 @@ void hk_big_free(void *p, uint32_t slab)
     /* One of two threads that free the same block loses here. */
     if (kind == HK_SLAB_NONE || !atomic_compare_exchange_strong(&s->kind, &kind, HK_SLAB_NONE))
         hk_die_not_a_block("free", p);
+    size_t bytes = s->bytes;
     count_dead(s, kind);
     if (!keep(slab)) {
         size_t gone = give(slab);
         if (gone != 0)
             hk_count(&hk_process.purged_bytes_total, gone);
     }
-    hk_retain_check();
+    hk_retain_check(bytes);
 }
 
 size_t hk_big_cache_drain(size_t bytes)
 {
     struct hk_cached block;
     size_t gone = 0;
-    while (gone < bytes && hk_big_cache_evict(&block)) {
-        hk_uncount(&hk_process.retained_bytes, held(hk_slab_at(block.slab)));
-        gone += give(block.slab); /* a run of slabs stays retained, as slabs */
-    }
+    while (gone < bytes && hk_big_cache_evict(HK_EVICT_LONGEST, &block))
+        gone += give_cached(block.slab); /* a run of slabs stays retained, as slabs */
     return gone;
 }
 
@@ -219,7 +237,7 @@ static bool resize_big(struct hk_slab *s, uint32_t slab, size_t bytes)
         uint32_t spare = s->span - need;
         s->span = need;
         hk_slabs_give(slab + need, spare);
-        hk_retain_check();
+        hk_retain_check((size_t)spare * HK_SLAB_BYTES);
     }
     return true;
 }
@@ -253,18 +271,19 @@ static void *move_huge(struct hk_slab *s, uint32_t slab, size_t bytes)
     uint32_t first = slab / HK_SLABS_PER_SUPERSLAB;
     if (bytes < MOVE_MIN || bytes <= s->mapped || (!s->moved && !hk_arena_count_moved()))
         return NULL;
-    int64_t to = hk_arena_take_addresses(bytes);
-    if (to < 0 || hk_os_move(hk_slab_start(slab), s->mapped, hk_superslab_start((uint32_t)to), bytes) != 0) {
+    size_t mapped;
+    int64_t to = hk_arena_take_addresses(bytes, &mapped);
+    if (to < 0 || hk_os_move(hk_slab_start(slab), s->mapped, hk_superslab_start((uint32_t)to), mapped) != 0) {
         if (to >= 0)
-            hk_arena_give_run((uint32_t)to, superslabs_for(bytes), bytes);
+            hk_arena_return_addresses((uint32_t)to, mapped);
         if (!s->moved)
             hk_arena_uncount_moved();
         return NULL;
     }
     uint32_t new_slab = (uint32_t)to * HK_SLABS_PER_SUPERSLAB;
     struct hk_slab *n = hk_slab_at(new_slab);
-    n->span = superslabs_for(bytes);
-    n->mapped = bytes;
+    n->span = superslabs_for(mapped);
+    n->mapped = mapped;
     n->moved = true;
     count_dead(s, HK_SLAB_HUGE);
     atomic_store_explicit(&s->kind, HK_SLAB_NONE, memory_order_relaxed);

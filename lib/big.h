@@ -19,7 +19,7 @@ void *hk_big_alloc(size_t size, size_t align, bool *zeroed);
 /* p lies in slab `slab`, which is within the arena and serves no size class. Aborts with a message unless p
  * is the start of a live big or huge block. */
 void hk_big_free(void *p, uint32_t slab);
-size_t hk_big_usable(const void *p, uint32_t slab);
+size_t hk_big_usable(const char *call, const void *p, uint32_t slab);
 
 /* Changes the block's size without copying: in place, or by moving its pages. NULL: the caller copies. */
 void *hk_big_resize(void *p, uint32_t slab, size_t size);

@@ -3,58 +3,66 @@
 
 #include "lib/arena.h"
 
-#define PLACES 32
+#define PLACES     32
+#define UNIT_SHIFT 12 /* lengths are kept in units of the smallest page there is */
 
-/* slab in the low half, slabs in the high half; 0: free (a block has at least one slab). */
+/* slab in the low half, units in the high half; 0: free (a block has at least one unit). */
 static hk_au64 places[PLACES];
-static hk_au64 held_slabs;
+static hk_au64 held_bytes;
+static hk_au32 hand; /* the place that was filled longest ago, about */
 
 static uint64_t pack(struct hk_cached block)
 {
-    return (uint64_t)block.slabs << 32 | block.slab;
+    return (uint64_t)(block.bytes >> UNIT_SHIFT) << 32 | block.slab;
 }
 
 static struct hk_cached unpack(uint64_t word)
 {
-    return (struct hk_cached){.slab = (uint32_t)word, .slabs = (uint32_t)(word >> 32)};
+    return (struct hk_cached){.slab = (uint32_t)word, .bytes = (size_t)(word >> 32) << UNIT_SHIFT};
+}
+
+static uint64_t word_at(unsigned i)
+{
+    return atomic_load_explicit(&places[i % PLACES], memory_order_relaxed);
 }
 
 static bool take_place(unsigned i, uint64_t word, struct hk_cached *block)
 {
-    if (!atomic_compare_exchange_strong(&places[i], &word, 0))
+    if (!atomic_compare_exchange_strong(&places[i % PLACES], &word, 0))
         return false;
     *block = unpack(word);
-    atomic_fetch_sub_explicit(&held_slabs, block->slabs, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&held_bytes, block->bytes, memory_order_relaxed);
     return true;
 }
 
 bool hk_big_cache_put(struct hk_cached block, uint64_t limit)
 {
-    uint64_t held = atomic_fetch_add_explicit(&held_slabs, block.slabs, memory_order_relaxed) + block.slabs;
-    if (held * HK_SLAB_BYTES <= limit) {
-        for (unsigned i = 0; i < PLACES; i++) {
-            uint64_t nothing = 0;
-            if (atomic_load_explicit(&places[i], memory_order_relaxed) == 0 &&
-                atomic_compare_exchange_strong(&places[i], &nothing, pack(block)))
-                return true;
-        }
+    uint64_t held = atomic_fetch_add_explicit(&held_bytes, block.bytes, memory_order_relaxed) + block.bytes;
+    unsigned from = atomic_load_explicit(&hand, memory_order_relaxed);
+    for (unsigned i = from; held <= limit && i < from + PLACES; i++) {
+        uint64_t nothing = 0;
+        if (word_at(i) == 0 && atomic_compare_exchange_strong(&places[i % PLACES], &nothing, pack(block)))
+            return true;
     }
-    atomic_fetch_sub_explicit(&held_slabs, block.slabs, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&held_bytes, block.bytes, memory_order_relaxed);
     return false;
 }
 
-bool hk_big_cache_take(uint32_t slabs, size_t align, struct hk_cached *block)
+bool hk_big_cache_take(size_t bytes, size_t align, struct hk_cached *block)
 {
-    if (atomic_load_explicit(&held_slabs, memory_order_relaxed) < slabs)
+    size_t most = bytes + bytes / 8, slabs = hk_round_up(bytes, HK_SLAB_BYTES);
+    if (most < slabs)
+        most = slabs;
+    if (atomic_load_explicit(&held_bytes, memory_order_relaxed) < bytes)
         return false;
     for (int attempt = 0; attempt < 2; attempt++) {
         uint64_t best = 0;
         unsigned at = 0;
         for (unsigned i = 0; i < PLACES; i++) {
-            uint64_t word = atomic_load_explicit(&places[i], memory_order_relaxed);
+            uint64_t word = word_at(i);
             struct hk_cached b = unpack(word);
-            if (b.slabs >= slabs && b.slabs <= slabs + slabs / 8 &&
-                (best == 0 || b.slabs < unpack(best).slabs) && (hk_slab_start(b.slab) & (align - 1)) == 0) {
+            if (b.bytes >= bytes && b.bytes <= most && (best == 0 || b.bytes < unpack(best).bytes) &&
+                (hk_slab_start(b.slab) & (align - 1)) == 0) {
                 best = word;
                 at = i;
             }
@@ -67,21 +75,46 @@ bool hk_big_cache_take(uint32_t slabs, size_t align, struct hk_cached *block)
     return false;
 }
 
-bool hk_big_cache_evict(struct hk_cached *block)
+static uint64_t find_oldest(unsigned *at)
+{
+    unsigned from = atomic_load_explicit(&hand, memory_order_relaxed);
+    for (*at = from; *at < from + PLACES; (*at)++) {
+        if (word_at(*at) != 0) {
+            atomic_store_explicit(&hand, (*at + 1) % PLACES, memory_order_relaxed);
+            return word_at(*at);
+        }
+    }
+    return 0;
+}
+
+static uint64_t find_longest(unsigned *at)
+{
+    uint64_t longest = 0;
+    for (unsigned i = 0; i < PLACES; i++) {
+        if (unpack(word_at(i)).bytes > unpack(longest).bytes) {
+            longest = word_at(i);
+            *at = i;
+        }
+    }
+    return longest;
+}
+
+bool hk_big_cache_evict(enum hk_evict which, struct hk_cached *block)
 {
     for (;;) {
-        uint64_t longest = 0;
         unsigned at = 0;
-        for (unsigned i = 0; i < PLACES; i++) {
-            uint64_t word = atomic_load_explicit(&places[i], memory_order_relaxed);
-            if (word >> 32 > longest >> 32) {
-                longest = word;
-                at = i;
-            }
-        }
-        if (longest == 0)
+        uint64_t word = which == HK_EVICT_OLDEST ? find_oldest(&at) : find_longest(&at);
+        if (word == 0)
             return false;
-        if (take_place(at, longest, block))
+        if (take_place(at, word, block))
             return true;
     }
+}
+
+void hk_big_cache_after_fork(void)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < PLACES; i++)
+        bytes += unpack(word_at(i)).bytes;
+    atomic_store(&held_bytes, bytes);
 }

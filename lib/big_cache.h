@@ -11,19 +11,24 @@
 
 #include "lib/geometry.h"
 
-/* A freed block: its first slab and its length in slabs (of mapped addresses). */
+/* A freed block: its first slab and the mapped bytes it has (whole pages). */
 struct hk_cached {
     uint32_t slab;
-    uint32_t slabs;
+    size_t bytes;
 };
 
 /* Keeps a block if there is room for it within limit bytes in all. */
 bool hk_big_cache_put(struct hk_cached block, uint64_t limit);
 
-/* The best fit for a length: at least slabs, at most an eighth more, on the alignment. */
-bool hk_big_cache_take(uint32_t slabs, size_t align, struct hk_cached *block);
+/* The best fit for a length: at least bytes, and at most an eighth or part of a slab more; on the alignment.
+ */
+bool hk_big_cache_take(size_t bytes, size_t align, struct hk_cached *block);
 
-/* Any one, the longest first; false when empty. */
-bool hk_big_cache_evict(struct hk_cached *block);
+/* Any one: about the one that was put first, or the longest. false when empty. */
+enum hk_evict { HK_EVICT_OLDEST, HK_EVICT_LONGEST };
+bool hk_big_cache_evict(enum hk_evict which, struct hk_cached *block);
+
+/* In a forked child: what another thread was just changing is counted anew. */
+void hk_big_cache_after_fork(void);
 
 #endif

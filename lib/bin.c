@@ -28,8 +28,8 @@ static void pull(struct hk_heap *heap, unsigned size_class, unsigned want, struc
         st->current = 0;
     }
     unsigned visits = 0;
-    for (int64_t at = -1;
-         got < want && visits < MOST_VISITS && (at = hk_index_lowest(size_class, (uint32_t)(at + 1))) >= 0;) {
+    for (int64_t at = -1; got < want && visits < MOST_VISITS &&
+                          (at = hk_index_lowest(size_class, size_class, (uint32_t)(at + 1))) >= 0;) {
         uint32_t superslab = (uint32_t)at;
         uint32_t mask = atomic_load_explicit(&hk_superslab_at(superslab)->partial[size_class],
                                              memory_order_relaxed);

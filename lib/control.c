@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lib/bin.h"
-#include "lib/fork.h"
 #include "lib/lock.h"
 #include "lib/options.h"
 #include "lib/os.h"
@@ -144,6 +143,7 @@ bool hk_control_set_own(const char *name, size_t name_len, const char *text, siz
                         enum hk_source source, enum hk_value_error *error)
 {
     uint32_t classes[HK_CLASSES];
+    hk_control_notice_fork();
     for (unsigned c = 0; c < HK_CLASSES; c++)
         classes[c] = hk_classes[c].bytes;
     int index = hk_value_find(name, name_len, classes, HK_CLASSES, error);
@@ -165,7 +165,7 @@ bool hk_control_set_own(const char *name, size_t name_len, const char *text, siz
 void hk_control_init(bool trust_env)
 {
     for (unsigned i = 0; i < HK_TUNABLES; i++)
-        state.own[i].value = hk_tunables[i].dflt;
+        state.own[i].value = state.own[i].set ? state.own[i].value : hk_tunables[i].dflt;
     hk_lock_take(&state.lock);
     put_in_force();
     hk_lock_drop(&state.lock);
@@ -244,8 +244,6 @@ static void attend_process(struct hk_heap *heap)
     const struct hk_tuning_page *page = atomic_load_explicit(&hk_control.page, memory_order_acquire);
     hk_au64 *seen = atomic_load_explicit(&hk_control.seen, memory_order_acquire);
     uint64_t epoch = atomic_load_explicit(&page->epoch, memory_order_acquire);
-    if (atomic_load_explicit(seen, memory_order_relaxed) == 0)
-        hk_fork_child(); /* by clone(), without the C library's handlers */
     if (epoch == atomic_load_explicit(seen, memory_order_relaxed) || !hk_lock_try(&state.lock))
         return;
     atomic_store_explicit(seen, epoch != 0 ? epoch : 1, memory_order_relaxed);
@@ -334,6 +332,12 @@ void hk_control_use_page(const struct hk_tuning_page *page)
     /* Heaps that have none yet get their slots. */
     atomic_fetch_add_explicit(&hk_control.epoch, 1, memory_order_release);
     hk_lock_drop(&state.lock);
+}
+
+bool hk_control_fork_seen(void)
+{
+    const hk_au64 *seen = atomic_load_explicit(&hk_control.seen, memory_order_relaxed);
+    return seen != &seen_without_wiping && atomic_load_explicit(seen, memory_order_relaxed) != 0;
 }
 
 void hk_control_after_fork(void)

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "lib/fork.h"
 #include "lib/heap.h"
 #include "shm/value.h"
 
@@ -34,6 +35,19 @@ HK_INLINE void hk_control_check(struct hk_heap *heap)
                     heap->epoch != atomic_load_explicit(&hk_control.epoch, memory_order_relaxed)))
         hk_control_attend(heap);
 }
+
+/* First of all in every slow path that takes a lock or writes into the segment: a child of clone() or
+ * _Fork(), or one whose handlers ran before ours, has locks that nobody will drop and cells that are its
+ * parent's. */
+HK_INLINE void hk_control_notice_fork(void)
+{
+    const hk_au64 *seen = atomic_load_explicit(&hk_control.seen, memory_order_relaxed);
+    if (HK_UNLIKELY(atomic_load_explicit(seen, memory_order_relaxed) == 0))
+        hk_fork_child();
+}
+
+/* In a child just forked: whether a slow path has noticed. */
+bool hk_control_fork_seen(void);
 
 /* On refills and flushes: reads the clock; whether the daemon still lives, whether it is time to greet a new
  * one, what has to be published. */

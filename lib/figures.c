@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/bin.h"
+#include "lib/control.h"
 #include "lib/process.h"
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -13,6 +14,7 @@ static uint64_t minus(uint64_t a, uint64_t b)
 
 void hk_figures_take(struct hk_figures *out)
 {
+    hk_control_notice_fork();
     struct hk_heap *own = hk_tls_heap;
     if (own != &hk_empty_heap)
         hk_heap_learn(own);

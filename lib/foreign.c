@@ -18,7 +18,6 @@
 #include "lib/misuse.h"
 #include "lib/os.h"
 #include "lib/process.h"
-#include "lib/syscall.h"
 
 extern void __libc_free(void *p) __attribute__((weak));
 extern void *__libc_realloc(void *p, size_t size) __attribute__((weak));
@@ -70,22 +69,16 @@ static bool in_brk_heap(const void *p)
     return size >= CHUNK_MIN && size <= high - (at - CHUNK_HEADER);
 }
 
-/* Whether the page is mapped at all: reading it must not be what ends the program. */
-static bool is_mapped(uintptr_t page)
-{
-    unsigned char present;
-    hk_count(&hk_process.sys_other_total, 1);
-    return HK_SYSCALL(SYS_mincore, page, 1, &present) == 0;
-}
-
 static uintptr_t page_of(uintptr_t at)
 {
     return at & ~(uintptr_t)(hk_page_bytes - 1);
 }
 
-static bool has_header(uintptr_t at)
+/* Whether [from, to) may be read: that must not be what ends the program. */
+static bool is_readable(uintptr_t from, uintptr_t to)
 {
-    return at > CHUNK_HEADER && is_mapped(page_of(at - CHUNK_HEADER)) && is_mapped(page_of(at));
+    from = page_of(from);
+    return hk_os_is_readable(from, hk_round_up(to - from, hk_page_bytes));
 }
 
 static bool is_mmapped_chunk(const void *p)
@@ -101,7 +94,8 @@ static bool is_arena_chunk(const void *p)
 {
     uintptr_t at = (uintptr_t)p, start = at & ~(ARENA_HEAP_BYTES - 1);
     size_t size = chunk_word(p);
-    if ((size & (CHUNK_ARENA | CHUNK_MMAPPED)) != CHUNK_ARENA || !is_mapped(start))
+    if ((size & (CHUNK_ARENA | CHUNK_MMAPPED)) != CHUNK_ARENA ||
+        !is_readable(start, start + sizeof(struct arena_heap)))
         return false;
     const struct arena_heap *heap = (const struct arena_heap *)start;
     size_t before = at - CHUNK_HEADER - start;
@@ -115,7 +109,9 @@ static bool is_libc_block(const void *p)
 {
     if (__libc_free == NULL || ((uintptr_t)p & (HK_MIN_ALIGN - 1)) != 0)
         return false;
-    return in_brk_heap(p) || (has_header((uintptr_t)p) && (is_mmapped_chunk(p) || is_arena_chunk(p)));
+    uintptr_t at = (uintptr_t)p;
+    return in_brk_heap(p) || (at > CHUNK_HEADER && is_readable(at - CHUNK_HEADER, at + 1) &&
+                              (is_mmapped_chunk(p) || is_arena_chunk(p)));
 }
 
 void hk_foreign_free(void *p)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "lib/arena.h"
+#include "lib/big_cache.h"
 #include "lib/control.h"
 #include "lib/heap.h"
 #include "lib/publish.h"
@@ -12,13 +13,21 @@
 void hk_fork_child(void)
 {
     hk_arena_after_fork();
+    hk_big_cache_after_fork();
     hk_retain_after_fork();
     hk_control_after_fork();
     hk_publish_after_fork();
     hk_heap_after_fork();
 }
 
+/* Handlers registered before ours run before it, and may have allocated. */
+static void at_fork(void)
+{
+    if (!hk_control_fork_seen())
+        hk_fork_child();
+}
+
 void hk_fork_init(void)
 {
-    (void)pthread_atfork(NULL, NULL, hk_fork_child);
+    (void)pthread_atfork(NULL, NULL, at_fork);
 }

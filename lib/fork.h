@@ -11,7 +11,7 @@
 void hk_fork_init(void);
 
 /* In the child: locks free, lost threads' heaps to the pool, the parent's cells left alone. Called by the C
- * library after fork(), or by the first slow path after a bare clone(). */
+ * library after fork(), or by the first slow path that finds it has not been (lib/control.h). */
 void hk_fork_child(void);
 
 #endif

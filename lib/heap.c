@@ -127,6 +127,7 @@ static struct hk_heap *attach(void)
 
 struct hk_heap *hk_heap_get(void)
 {
+    hk_control_notice_fork();
     if (HK_UNLIKELY(late))
         return NULL;
     if (own_heap == NULL) {

@@ -91,12 +91,13 @@ static unsigned next_group(unsigned row, unsigned group, unsigned groups)
     return groups;
 }
 
-int64_t hk_index_lowest(unsigned row, uint32_t from)
+int64_t hk_index_lowest(unsigned row, unsigned and_row, uint32_t from)
 {
     unsigned groups = group_count();
     unsigned first = from / HK_SUPERSLABS_PER_GROUP;
     for (unsigned group = first; (group = next_group(row, group, groups)) < groups; group++) {
-        uint64_t word = atomic_load_explicit(word_of(row, group), memory_order_relaxed);
+        uint64_t word = atomic_load_explicit(word_of(row, group), memory_order_relaxed) &
+                        atomic_load_explicit(word_of(and_row, group), memory_order_relaxed);
         if (group == first)
             word &= ~UINT64_C(0) << (from % HK_SUPERSLABS_PER_GROUP);
         if (word != 0)

@@ -17,10 +17,11 @@ void hk_index_raise(unsigned row, uint32_t superslab);
 /* The row's mask of this SuperSlab was found empty. */
 void hk_index_lower(unsigned row, uint32_t superslab);
 
-/* Lowest hinted SuperSlab at or above from, -1 if there is none. */
-int64_t hk_index_lowest(unsigned row, uint32_t from);
+/* Lowest SuperSlab at or above from that both rows hint at (the same row twice for one), -1 if there is none.
+ */
+int64_t hk_index_lowest(unsigned row, unsigned and_row, uint32_t from);
 
-/* Highest SuperSlab below end that both rows hint at (the same row twice for one), -1 if there is none. */
+/* The same for the highest below end. */
 int64_t hk_index_highest(unsigned row, unsigned and_row, uint32_t end);
 
 /* Whether the mask behind a row is non-empty. Not for HK_ROW_CLOSED. */

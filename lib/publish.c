@@ -21,10 +21,11 @@
 struct hk_process_row hk_process;
 hk_au64 hk_process_changes;
 
-#define NS_PER_MS      UINT64_C(1000000)
-#define RETRY_FIRST_NS (500 * NS_PER_MS)
-#define RETRY_LAST_NS  (5000 * NS_PER_MS)
-#define WORK_BYTES     (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
+#define NS_PER_MS       UINT64_C(1000000)
+#define RETRY_FIRST_NS  (500 * NS_PER_MS)
+#define RETRY_LAST_NS   (5000 * NS_PER_MS)
+#define SHARED_EVERY_NS (100 * NS_PER_MS)
+#define WORK_BYTES      (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
 
 /* Guarded by the lock, which is only ever tried on slow paths of allocation. */
 static struct {
@@ -40,6 +41,7 @@ static struct {
     hk_au64 published_changes;
     uint64_t generation_counted;
     hk_au64 shared_due_ns;
+    uint64_t full_until_ns;     /* no cell was to be had, and none is looked for before */
     hk_au64 retry_ns;           /* no hello before this */
     uint64_t retry_interval_ns; /* how long to wait after it */
     char label[HK_LABEL_BYTES];
@@ -63,13 +65,13 @@ static void copy_words(hk_au64 *to, const hk_au64 *from, unsigned n)
         hk_publish_word(&to[i], &from[i]);
 }
 
-void hk_publish_class_row(struct hk_heap *heap, unsigned size_class)
+void hk_publish_class_row(const struct hk_heap *heap, struct hk_slot *slot, unsigned size_class)
 {
-    copy_words((hk_au64 *)&heap->slot->rows[size_class], (const hk_au64 *)&heap->totals[size_class],
+    copy_words((hk_au64 *)&slot->rows[size_class], (const hk_au64 *)&heap->totals[size_class],
                HK_CLASS_COUNTERS);
-    hk_publish_word(&heap->slot->counters.cache_bytes, &heap->cache_bytes);
-    hk_publish_word(&heap->slot->counters.generation_seen, &heap->generation_seen);
-    stamp(&heap->slot->stamp);
+    hk_publish_word(&slot->counters.cache_bytes, &heap->cache_bytes);
+    hk_publish_word(&slot->counters.generation_seen, &heap->generation_seen);
+    stamp(&slot->stamp);
 }
 
 static void store_heap(struct hk_slot *slot, const struct hk_heap *heap)
@@ -143,6 +145,7 @@ static void store_shared(void)
         for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
             sum[i] += hk_total(&words[i]);
         cache_bytes += hk_total(&heap->cache_bytes);
+        hk_heap_at(id)->summed = true;
         unpublished++;
     }
     atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
@@ -160,10 +163,15 @@ static void store_shared(void)
 /* Gives a heap a slot, if one is to be had. */
 static void place_heap(struct hk_heap *heap, unsigned state)
 {
-    heap->slot = claim_slot(heap->id, state);
+    heap->slot = hk_os_now_ns() < pub.full_until_ns ? NULL : claim_slot(heap->id, state);
     heap->slot_epoch = pub.epoch;
-    if (heap->slot != NULL)
+    if (heap->slot != NULL) {
         store_heap(heap->slot, heap);
+        return;
+    }
+    pub.full_until_ns = hk_os_now_ns() + SHARED_EVERY_NS;
+    atomic_store_explicit(&pub.shared_due_ns, 0, memory_order_relaxed);
+    hk_count(&hk_process.heaps_unpublished, 1);
 }
 
 /* ---- heaps come and go ---- */
@@ -185,9 +193,11 @@ void hk_publish_attach(struct hk_heap *heap)
             set_state(heap->slot, HK_SLOT_LIVE);
             hk_publish_word(&heap->slot->counters.attaches_total, &heap->attaches);
         } else {
+            bool summed = heap->summed;
+            heap->summed = false;
             place_heap(heap, HK_SLOT_LIVE);
-            if (pub.shared != NULL || heap->slot == NULL)
-                store_shared(); /* it was part of that, or now is */
+            if (summed && heap->slot != NULL)
+                store_shared(); /* what it no longer is part of */
         }
     } else {
         heap->slot = NULL;
@@ -204,9 +214,10 @@ void hk_publish_place(struct hk_heap *heap)
 
 void hk_publish_detach(struct hk_heap *heap)
 {
-    if (heap->slot != NULL) {
-        store_heap(heap->slot, heap);
-        set_state(heap->slot, HK_SLOT_POOLED);
+    struct hk_slot *slot = hk_publish_slot(heap);
+    if (slot != NULL) {
+        store_heap(slot, heap);
+        set_state(slot, HK_SLOT_POOLED);
     }
     hk_publish_process();
 }
@@ -233,7 +244,9 @@ void hk_publish_process(void)
     struct hk_area *a = area();
     if (a == NULL)
         return;
-    for (;;) {
+    /* Whoever finds the lock taken leaves its changes to the holder, who looks again; but not for ever, where
+         others change things all the time: those come here themselves. */
+    for (int round = 0; round < 3; round++) {
         uint64_t changes = hk_total(&hk_process_changes);
         if ((changes == hk_total(&pub.published_changes) && !pub.behind) || !hk_lock_try(&pub.lock))
             return;
@@ -257,7 +270,7 @@ void hk_publish_clock(uint64_t now_ns)
     hk_publish_process();
     if (hk_total(&hk_process.heaps_unpublished) != 0 && now_ns >= hk_total(&pub.shared_due_ns) &&
         hk_lock_try(&pub.lock)) {
-        atomic_store_explicit(&pub.shared_due_ns, now_ns + 100 * NS_PER_MS, memory_order_relaxed);
+        atomic_store_explicit(&pub.shared_due_ns, now_ns + SHARED_EVERY_NS, memory_order_relaxed);
         store_shared();
         hk_lock_drop(&pub.lock);
     }
@@ -299,6 +312,7 @@ void hk_publish_trim_done(uint64_t number, uint64_t released)
 
 void hk_publish_label(const char *label, size_t len)
 {
+    hk_control_notice_fork();
     hk_lock_take(&pub.lock);
     hk_text_field(pub.label, sizeof pub.label, label, len);
     struct hk_area *a = area();
@@ -321,8 +335,12 @@ static bool make_segment(bool late, struct hk_segment_fds *fds)
         return false;
     pub.pid = pid;
     struct hk_area *a = area();
+    if (a == NULL && !claim_area()) {
+        hk_segment_drop(&pub.segment);
+        return false;
+    }
     if (a == NULL)
-        return claim_area();
+        return true;
     memset(a, 0, sizeof *a);
     atomic_store_explicit(&a->pid, pub.pid, memory_order_relaxed);
     atomic_store_explicit(&a->parent_pid, pub.parent_pid, memory_order_relaxed);
@@ -358,7 +376,7 @@ static void place_heaps(void)
 static void greet(bool late)
 {
     int fd = hk_hello_connect(late);
-    struct hk_segment_fds fds;
+    struct hk_segment_fds fds = {-1, -1};
     if (fd < 0)
         return;
     bool repeated = pub.segment.header != NULL;
@@ -369,8 +387,8 @@ static void greet(bool late)
         hk_count(&hk_process.hellos_total, 1);
         if (hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label) == 0)
             pub.retry_interval_ns = 0;
-        hk_segment_close(&fds, late);
     }
+    hk_segment_close(&fds, late);
     hk_hello_close(fd, late);
 }
 
@@ -419,6 +437,7 @@ void hk_publish_retry(uint64_t now_ns, bool allowed)
 
 void hk_publish_exit(struct hk_heap *heap)
 {
+    hk_control_notice_fork();
     if (heap != NULL)
         hk_heap_settle(heap);
     struct hk_area *a = area();
@@ -438,6 +457,7 @@ void hk_publish_after_fork(void)
     hk_lock_init(&pub.lock);
     pub.epoch++;
     pub.shared = NULL;
+    pub.full_until_ns = 0;
     if (pub.segment.header != NULL) {
         pub.forked = true;
         pub.parent_pid = pub.pid;

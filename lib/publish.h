@@ -12,13 +12,20 @@
 
 #include "lib/heap.h"
 
-/* The row of a class, after it was accounted for. */
-void hk_publish_class_row(struct hk_heap *heap, unsigned size_class);
-
-HK_INLINE void hk_publish_class(struct hk_heap *heap, unsigned size_class)
+/* Read once: in the child of a fork() made by a signal handler that interrupted us, it becomes NULL. */
+HK_INLINE struct hk_slot *hk_publish_slot(const struct hk_heap *heap)
 {
-    if (heap->slot != NULL)
-        hk_publish_class_row(heap, size_class);
+    return *(struct hk_slot *const volatile *)&heap->slot;
+}
+
+/* The row of a class, after it was accounted for. */
+void hk_publish_class_row(const struct hk_heap *heap, struct hk_slot *slot, unsigned size_class);
+
+HK_INLINE void hk_publish_class(const struct hk_heap *heap, unsigned size_class)
+{
+    struct hk_slot *slot = hk_publish_slot(heap);
+    if (slot != NULL)
+        hk_publish_class_row(heap, slot, size_class);
 }
 
 HK_INLINE void hk_publish_word(hk_au64 *to, const hk_au64 *from)

@@ -26,6 +26,7 @@ static struct {
     hk_au64 regret;    /* bytes purged in vain, since the allowance last sank */
     hk_au64 raised_ns;
     hk_au64 decayed_ns;
+    hk_au64 unpurgeable; /* so many bytes could not be given back when last tried: locked pages, a filter */
 } retain;
 
 static uint64_t get(const hk_au64 *v)
@@ -85,7 +86,8 @@ static size_t purge_to(uint64_t keep, bool untouched)
 
 static bool above_budget(void)
 {
-    return hk_total(&hk_process.retained_bytes) > get(&retain.budget);
+    uint64_t retained = hk_total(&hk_process.retained_bytes);
+    return HK_UNLIKELY(retained > get(&retain.budget)) && retained > get(&retain.unpurgeable);
 }
 
 /* In small heaps a free may purge a slab at a time; leaving some room makes that rarer. */
@@ -103,12 +105,16 @@ static void purge_surplus(void)
     if (gone != 0) {
         set(&retain.purged_ns, hk_os_now_ns());
         set(&retain.purged, get(&retain.purged) + gone);
+    } else {
+        /* Each free would try again: not before there is an eighth more, or some time has passed. */
+        uint64_t retained = hk_total(&hk_process.retained_bytes);
+        set(&retain.unpurgeable, retained + retained / 8);
     }
 }
 
-void hk_retain_check(void)
+void hk_retain_check(size_t freed)
 {
-    uint64_t used = in_use() + HK_SLAB_BYTES;
+    uint64_t used = in_use() + freed;
     if (HK_UNLIKELY(used > get(&retain.peak)))
         set(&retain.peak, used);
     if (HK_UNLIKELY(hk_param(HK_TUNE_soft_limit_bytes) != 0))
@@ -174,6 +180,7 @@ void hk_retain_tick(uint64_t now_ns)
     if (now_ns - get(&retain.decayed_ns) < DECAY_NS || !hk_lock_try(&retain.lock))
         return;
     decay(now_ns);
+    set(&retain.unpurgeable, 0);
     purge_surplus();
     hk_lock_drop(&retain.lock);
 }

@@ -15,8 +15,9 @@
 
 #include "lib/params.h"
 
-/* After a slab or a big block has come free: purges what is above the budget. Keeps errno. */
-void hk_retain_check(void);
+/* After slabs or a big block of so many bytes have come free: purges what is above the budget. Keeps errno.
+ */
+void hk_retain_check(size_t freed);
 
 /* Memory without pages was taken into use: what was purged of that a short while ago was purged in vain. */
 void hk_retain_faulted(size_t bytes);

@@ -168,6 +168,13 @@ void hk_segment_close(struct hk_segment_fds *fds, bool late)
     fds->counters = fds->tuning = -1;
 }
 
+void hk_segment_drop(struct hk_segment *segment)
+{
+    unmap(segment->header, make_plan().first_map);
+    unmap(segment->tuning, HK_TUNING_BYTES);
+    memset(segment, 0, sizeof *segment);
+}
+
 static struct hk_tuning_page *make_tuning(int fd, void *at)
 {
     struct hk_tuning_page *page = map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ | PROT_WRITE, NULL);
@@ -291,20 +298,22 @@ bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid
 /* ---- cells ---- */
 
 /* Maps one more chunk by duplicating the mapping of the page before it, which needs no descriptor. */
-static char *map_chunk(struct hk_segment *segment, unsigned chunk)
+static char *map_behind(const char *before)
 {
-    if (segment->chunks[chunk] != NULL)
-        return segment->chunks[chunk];
-    char *before = segment->chunks[chunk - 1];
-    if (before == NULL)
-        return NULL;
     size_t bytes = (size_t)HK_CELLS_AT_ONCE * HK_CELL_BYTES;
     hk_count(&hk_process.sys_mremap_total, 1);
     long ret = HK_SYSCALL(SYS_mremap, before + bytes - hk_page_bytes, 0, bytes + hk_page_bytes,
                           MREMAP_MAYMOVE);
-    if ((unsigned long)ret > (unsigned long)-4096L)
-        return NULL;
-    segment->chunks[chunk] = (char *)ret + hk_page_bytes;
+    return (unsigned long)ret > (unsigned long)-4096L ? NULL : (char *)ret + hk_page_bytes;
+}
+
+/* A forked child has those chunks that its parent had mapped; brothers may have filled more. */
+static char *map_chunk(struct hk_segment *segment, unsigned chunk)
+{
+    for (unsigned i = 1; i <= chunk; i++) {
+        if (segment->chunks[i] == NULL && (segment->chunks[i] = map_behind(segment->chunks[i - 1])) == NULL)
+            return NULL;
+    }
     return segment->chunks[chunk];
 }
 
@@ -353,9 +362,14 @@ void *hk_segment_claim(struct hk_segment *segment, uint32_t pid, uint32_t *cell)
     if (*cell == segment->cells)
         return NULL;
     void *at = cell_at(segment, *cell);
-    if (at != NULL)
+    if (at != NULL) {
         memset(at, 0, HK_CELL_BYTES);
-    return at; /* a cell that cannot be had stays claimed: the next attempt takes another */
+        return at;
+    }
+    hk_au64 *word = &directory(segment)[*cell];
+    uint16_t sequence = HK_DIR_SEQ(atomic_load_explicit(word, memory_order_relaxed));
+    atomic_store_explicit(word, HK_DIR_WORD(HK_CELL_FREE, 0, sequence, 0), memory_order_release);
+    return NULL;
 }
 
 void hk_segment_announce(struct hk_segment *segment, uint32_t cell, unsigned kind, uint32_t area)

@@ -35,6 +35,9 @@ bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid
                      struct hk_segment_fds *fds);
 void hk_segment_close(struct hk_segment_fds *fds, bool late);
 
+/* Unmaps a segment in which nobody has a cell. */
+void hk_segment_drop(struct hk_segment *segment);
+
 /* Claims a cell for pid and makes it present and zero. Returns its address and its number in *cell; NULL if
  * there is none to be had. Readers pass over it until it is announced. */
 void *hk_segment_claim(struct hk_segment *segment, uint32_t pid, uint32_t *cell);

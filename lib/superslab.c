@@ -1,11 +1,15 @@
 /* superslab.c - see superslab.h. */
 #include "lib/superslab.h"
 
+#include <limits.h>
+
 #include "lib/index.h"
 #include "lib/os.h"
 #include "lib/params.h"
 #include "lib/process.h"
 #include "lib/retain.h"
+
+#define MOST_VISITS 32 /* SuperSlabs looked at for a run before one that is sure to have it is taken */
 
 static uint32_t run_mask(unsigned n, unsigned at)
 {
@@ -93,16 +97,28 @@ static bool account_taken(uint32_t superslab, uint32_t mask)
     uint32_t was_resident = atomic_fetch_or(&s->resident, mask) & mask;
     if (was_resident != 0)
         hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(was_resident) * HK_SLAB_BYTES);
+    if (was_resident != mask)
+        hk_retain_faulted((uint64_t)__builtin_popcount(mask & ~was_resident) * HK_SLAB_BYTES);
     return (was_dirty & mask) == 0;
 }
 
-static int64_t take_in_row(unsigned row, unsigned n, size_t align, bool resident_only, bool *zeroed)
+/* What is looked for. */
+struct wanted {
+    unsigned n;
+    size_t align;
+    unsigned visits; /* SuperSlabs to look at: a hint need not hold for a run of this length and alignment */
+};
+
+/* Out of the SuperSlabs that both rows hint at. */
+static int64_t take_in_rows(unsigned row, unsigned and_row, const struct wanted *w, bool *zeroed)
 {
-    for (int64_t at = -1; (at = hk_index_lowest(row, (uint32_t)(at + 1))) >= 0;) {
+    int64_t at = -1;
+    for (unsigned visits = 0;
+         visits < w->visits && (at = hk_index_lowest(row, and_row, (uint32_t)(at + 1))) >= 0; visits++) {
         uint32_t superslab = (uint32_t)at;
-        int bit = take_from(superslab, n, align, resident_only);
+        int bit = take_from(superslab, w->n, w->align, row == HK_ROW_RESIDENT);
         if (bit >= 0) {
-            *zeroed = account_taken(superslab, run_mask(n, (unsigned)bit));
+            *zeroed = account_taken(superslab, run_mask(w->n, (unsigned)bit));
             lower_after_take(superslab);
             return (int64_t)superslab * HK_SLABS_PER_SUPERSLAB + bit;
         }
@@ -112,19 +128,30 @@ static int64_t take_in_row(unsigned row, unsigned n, size_t align, bool resident
     return -1;
 }
 
+/* Runs with their pages first, then any; where SuperSlabs with that many free slabs have them in the wrong
+ * places, one with twice as many, and one that is empty. */
+static int64_t take_open(const struct wanted *w, bool *zeroed)
+{
+    unsigned row = row_for(w->n);
+    int64_t slab = take_in_rows(HK_ROW_RESIDENT, row, w, zeroed);
+    if (slab < 0)
+        slab = take_in_rows(row, row, w, zeroed);
+    if (slab < 0 && row < HK_ROW_RUN16)
+        slab = take_in_rows(row + 1, row + 1, w, zeroed);
+    return slab >= 0 ? slab : take_in_rows(HK_ROW_EMPTY, HK_ROW_EMPTY, w, zeroed);
+}
+
 int64_t hk_slabs_take(unsigned n, size_t align, bool *zeroed)
 {
+    struct wanted w = {.n = n, .align = align, .visits = MOST_VISITS};
     /* Another thread may take what one round opened: go on while opening succeeds. */
     do {
-        int64_t slab = take_in_row(HK_ROW_RESIDENT, n, align, true, zeroed);
-        if (slab < 0) {
-            slab = take_in_row(row_for(n), n, align, false, zeroed);
-            hk_retain_faulted(n * HK_SLAB_BYTES);
-        }
+        int64_t slab = take_open(&w, zeroed);
         if (slab >= 0)
             return slab;
     } while (hk_arena_open());
-    return -1;
+    w.visits = UINT_MAX;
+    return take_in_rows(row_for(n), row_for(n), &w, zeroed);
 }
 
 void hk_slabs_give(uint32_t first, unsigned n)

@@ -66,7 +66,7 @@ static int map_group(uintptr_t base, unsigned group)
         window.meta_end = meta_to;
     }
     uintptr_t at = base - HK_GROUPS_BELOW + (size_t)group * HK_GROUP_STRIDE;
-    return map_table(at, at + hk_round_up(sizeof(struct hk_group), hk_page_bytes));
+    return map_table(at, at + HK_GROUP_STRIDE); /* without a gap: groups are one mapping */
 }
 
 static bool try_window(uintptr_t base, uint32_t limit)

@@ -1,0 +1,364 @@
+/*
+ * arena_run.c - see arena.h: runs of whole SuperSlabs, for huge blocks, and their way back to the system.
+ *
+ * The static functions are called under the lock. It is held across mmap() but not across munmap() of what
+ * may be large.
+ */
+#include <errno.h>
+
+#include "lib/arena.h"
+#include "lib/index.h"
+#include "lib/os.h"
+#include "lib/params.h"
+#include "lib/process.h"
+#include "lib/states.h"
+
+static bool aligned_start(uint32_t superslab, size_t align)
+{
+    return (hk_superslab_start(superslab) & (align - 1)) == 0;
+}
+
+/* First run of n SuperSlabs at or above from that are closed or hinted empty; it may reach beyond the end. */
+static uint32_t find_run(uint32_t from, uint32_t n, size_t align)
+{
+    uint32_t run = 0, s = from;
+    while (s < hk_ss.end) {
+        const struct hk_group *group = hk_group_at(s / HK_SUPERSLABS_PER_GROUP);
+        uint64_t word = atomic_load(&group->rows[HK_ROW_EMPTY]) | atomic_load(&group->rows[HK_ROW_CLOSED]);
+        if (word >> (s % HK_SUPERSLABS_PER_GROUP) == 0) {
+            s = (s / HK_SUPERSLABS_PER_GROUP + 1) * HK_SUPERSLABS_PER_GROUP;
+            run = 0;
+            continue;
+        }
+        bool fits = (word >> (s % HK_SUPERSLABS_PER_GROUP) & 1) != 0 && (run > 0 || aligned_start(s, align));
+        run = fits ? run + 1 : 0;
+        s++;
+        if (run == n)
+            return s - n;
+    }
+    s = hk_ss.end - (s > hk_ss.end ? 0 : run);
+    while (!aligned_start(s, align))
+        s++;
+    return s;
+}
+
+/* The claimed among n SuperSlabs, the others being closed. */
+static void give_claimed_back(uint32_t first, uint32_t n)
+{
+    for (uint32_t s = first; s < first + n; s++) {
+        if (!hk_ss_is_closed(s))
+            hk_ss_unclaim(s);
+    }
+}
+
+/* A run of n SuperSlabs, open ones claimed, closed ones not yet marked; -1 if there is none. */
+static int64_t claim_run(uint32_t n, size_t align)
+{
+    uint32_t from = 0;
+    for (;;) {
+        uint32_t first = find_run(from, n, align);
+        if (first + n > hk_ss.end && !hk_ss_extend_end(first + n))
+            return -1;
+        uint32_t s = first;
+        while (s < first + n && (hk_ss_is_closed(s) || hk_ss_claim(s)))
+            s++;
+        if (s == first + n)
+            return first;
+        from = s + 1; /* this one was in use after all */
+        give_claimed_back(first, s - first);
+    }
+}
+
+/* Among closed SuperSlabs, those that turn out to be mapped all the same are given up: somebody mapped into
+ * our window, or a fork came between a mapping and its being noted. */
+static void pass_over_mapped(uint32_t first, uint32_t n)
+{
+    for (uint32_t s = first; s < first + n; s++) {
+        if (hk_os_map_at(hk_superslab_start(s), HK_SUPERSLAB_BYTES) == -EEXIST)
+            hk_ss_mark_used(s, 1, HK_SUPERSLAB_LOST);
+        else
+            hk_os_unmap(hk_superslab_start(s), HK_SUPERSLAB_BYTES);
+    }
+}
+
+/* Takes claimed and closed SuperSlabs into a huge block that ends at `to`, mapping the closed ones up to
+ * there; open ones stay as they are. *zeroed is cleared where those may hold something. 0, or -errno with
+ * nothing taken; -EEXIST where another try elsewhere may do better. */
+static int map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
+{
+    uint32_t s = first, closed = 0;
+    int err = 0;
+    while (s < first + n) {
+        closed = hk_ss_closed_run(s, first + n - s);
+        if (closed == 0) {
+            if (atomic_load(&hk_superslab_at(s)->dirty) != 0)
+                *zeroed = false;
+            hk_ss.open--;
+            hk_ss_uncount_mapped(1, HK_SUPERSLAB_BYTES); /* counted again with the whole run */
+            hk_ss_set_state(s++, HK_SUPERSLAB_HUGE);
+            continue;
+        }
+        uintptr_t lo = hk_superslab_start(s), hi = hk_superslab_start(s + closed);
+        err = hk_os_map_at(lo, (hi < to ? hi : to) - lo);
+        if (err != 0)
+            break;
+        hk_ss_mark_used(s, closed, HK_SUPERSLAB_HUGE);
+        s += closed;
+    }
+    if (err == 0)
+        return 0;
+    /* Undo: what was taken is unmapped, what was not yet reached is offered again. */
+    give_claimed_back(s, first + n - s);
+    if (s > first) {
+        hk_os_unmap(hk_superslab_start(first), (s - first) * HK_SUPERSLAB_BYTES);
+        hk_ss_mark_closed(first, s - first);
+    }
+    if (err == -EEXIST)
+        pass_over_mapped(s, closed);
+    return err;
+}
+
+/* Claims and maps n SuperSlabs at first for a block that ends bytes behind their start. *mapped: the last one
+ * is mapped to its end where it is open, or where too many are not. As map_run(). */
+static int fill_run(uint32_t first, uint32_t n, size_t bytes, size_t *mapped, bool *zeroed)
+{
+    *mapped = hk_ss_is_closed(first + n - 1) && hk_ss.tails < HK_MAX_TAILS ? bytes : n * HK_SUPERSLAB_BYTES;
+    int err = map_run(first, n, hk_superslab_start(first) + *mapped, zeroed);
+    if (err == 0) {
+        hk_ss_count_mapped(n, *mapped);
+        hk_ss.tails += hk_ss_has_tail(*mapped);
+    }
+    return err;
+}
+
+static void advise_run(uint32_t first, size_t mapped)
+{
+    if (hk_param(HK_TUNE_thp) != 0)
+        hk_os_advise_huge(hk_superslab_start(first), mapped, true);
+}
+
+int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zeroed)
+{
+    if (bytes > HK_WINDOW_BYTES || align > HK_WINDOW_BYTES)
+        return -1;
+    uint32_t n = hk_ss_of_bytes(bytes);
+    int64_t first;
+    int err = -ENOMEM;
+    hk_lock_take(&hk_ss.lock);
+    do {
+        *zeroed = true;
+        first = claim_run(n, align);
+    } while (first >= 0 && (err = fill_run((uint32_t)first, n, bytes, mapped, zeroed)) == -EEXIST);
+    hk_lock_drop(&hk_ss.lock);
+    if (first < 0 || err != 0)
+        return -1;
+    advise_run((uint32_t)first, *mapped);
+    return first;
+}
+
+/* Whether somebody else has mapped into a closed stretch. Refusals for other reasons than that are no matter:
+ * it is not this mapping that is wanted. */
+static bool is_taken(uint32_t first, uint32_t n)
+{
+    return hk_os_map_at(hk_superslab_start(first), n * HK_SUPERSLAB_BYTES) == -EEXIST;
+}
+
+/* What is_taken() mapped. */
+static void unmap_closed(uint32_t first, uint32_t n)
+{
+    for (uint32_t s = first; s < first + n; s++) {
+        if (hk_ss_is_closed(s))
+            hk_os_unmap(hk_superslab_start(s), HK_SUPERSLAB_BYTES);
+    }
+}
+
+/* Takes claimed and closed SuperSlabs as they are, mapped or not. false: somebody else is there. */
+static bool take_unmapped(uint32_t first, uint32_t n)
+{
+    for (uint32_t s = first, closed; s < first + n; s += closed != 0 ? closed : 1) {
+        closed = hk_ss_closed_run(s, first + n - s);
+        if (closed != 0 && is_taken(s, closed)) {
+            give_claimed_back(first, n);
+            unmap_closed(first, s - first);
+            pass_over_mapped(s, closed);
+            return false;
+        }
+    }
+    for (uint32_t s = first; s < first + n; s++) {
+        if (hk_ss_is_closed(s)) {
+            hk_ss_mark_used(s, 1, HK_SUPERSLAB_HUGE);
+            continue;
+        }
+        hk_ss.open--;
+        hk_ss_uncount_mapped(1, HK_SUPERSLAB_BYTES);
+        hk_ss_set_state(s, HK_SUPERSLAB_HUGE);
+    }
+    return true;
+}
+
+int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped)
+{
+    if (bytes > HK_WINDOW_BYTES)
+        return -1;
+    uint32_t n = hk_ss_of_bytes(bytes);
+    int64_t first;
+    *mapped = n * HK_SUPERSLAB_BYTES;
+    hk_lock_take(&hk_ss.lock);
+    do
+        first = claim_run(n, HK_SUPERSLAB_BYTES);
+    while (first >= 0 && !take_unmapped((uint32_t)first, n));
+    if (first >= 0)
+        hk_ss_count_mapped(n, *mapped);
+    hk_lock_drop(&hk_ss.lock);
+    return first;
+}
+
+void hk_arena_return_addresses(uint32_t first, size_t mapped)
+{
+    uint32_t n = hk_ss_of_bytes(mapped);
+    if (hk_os_unmap(hk_superslab_start(first), mapped) == 0) {
+        hk_arena_forget_run(first, n, mapped);
+        return;
+    }
+    hk_lock_take(&hk_ss.lock);
+    for (uint32_t s = first; s < first + n; s++)
+        hk_ss_set_state(s, HK_SUPERSLAB_LOST);
+    hk_ss_uncount_mapped(n, mapped);
+    hk_lock_drop(&hk_ss.lock);
+}
+
+/* Maps the rest of a run's last SuperSlab, up to bytes behind the run's start. */
+static bool map_rest(uint32_t first, size_t mapped, size_t bytes)
+{
+    size_t last_end = hk_ss_of_bytes(mapped) * HK_SUPERSLAB_BYTES;
+    bytes = bytes < last_end ? bytes : last_end;
+    if (bytes > mapped) {
+        if (hk_os_map_at(hk_superslab_start(first) + mapped, bytes - mapped) != 0)
+            return false;
+        hk_lock_take(&hk_ss.lock);
+        hk_ss_count_mapped(0, bytes - mapped);
+        hk_ss.tails += hk_ss_has_tail(bytes) - hk_ss_has_tail(mapped);
+        hk_lock_drop(&hk_ss.lock);
+    }
+    return true;
+}
+
+size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
+{
+    uint32_t n = hk_ss_of_bytes(mapped), more = hk_ss_of_bytes(new_mapped) - n;
+    if (new_mapped > HK_WINDOW_BYTES || !map_rest(first, mapped, new_mapped))
+        return 0;
+    if (more == 0)
+        return new_mapped;
+    hk_lock_take(&hk_ss.lock);
+    uint32_t next = first + n, s = next;
+    size_t added = 0;
+    int err = -ENOMEM;
+    if (next + more <= hk_ss.end || hk_ss_extend_end(next + more)) {
+        while (s < next + more && (hk_ss_is_closed(s) || hk_ss_claim(s)))
+            s++;
+        if (s == next + more) {
+            bool zeroed = true;
+            err = fill_run(next, more, new_mapped - n * HK_SUPERSLAB_BYTES, &added, &zeroed);
+        } else {
+            give_claimed_back(next, s - next);
+        }
+    }
+    hk_lock_drop(&hk_ss.lock);
+    if (err == 0)
+        return n * HK_SUPERSLAB_BYTES + added;
+    hk_arena_shrink_run(first, n * HK_SUPERSLAB_BYTES, mapped);
+    return 0;
+}
+
+size_t hk_arena_shrink_run(uint32_t first, size_t mapped, size_t new_mapped)
+{
+    uint32_t n = hk_ss_of_bytes(mapped), keep = hk_ss_of_bytes(new_mapped);
+    if (mapped == new_mapped || hk_os_unmap(hk_superslab_start(first) + new_mapped, mapped - new_mapped) != 0)
+        return mapped;
+    hk_lock_take(&hk_ss.lock);
+    if (keep < n)
+        hk_ss_mark_closed(first + keep, n - keep);
+    hk_ss_uncount_mapped(n - keep, mapped - new_mapped);
+    hk_ss.tails += hk_ss_has_tail(new_mapped) - hk_ss_has_tail(mapped);
+    hk_lock_drop(&hk_ss.lock);
+    return new_mapped;
+}
+
+/* Where unmapping would split too many mappings, or the kernel refuses: the pages go, the addresses stay. */
+static void give_run_open(uint32_t first, uint32_t n, size_t mapped)
+{
+    bool zeroed = hk_os_purge(hk_superslab_start(first), mapped, false) == 0;
+    uint32_t whole = map_rest(first, mapped, n * HK_SUPERSLAB_BYTES) ? n : n - 1;
+    hk_lock_take(&hk_ss.lock);
+    for (uint32_t s = first; s < first + n; s++) {
+        hk_ss_set_state(s, s < first + whole ? HK_SUPERSLAB_OPEN : HK_SUPERSLAB_LOST);
+        if (s >= first + whole)
+            continue; /* counted as a tail for ever, which it is */
+        hk_ss_clear_masks(s);
+        if (!zeroed)
+            atomic_store(&hk_superslab_at(s)->dirty, HK_ALL_SLABS);
+        hk_ss.open++;
+        hk_ss_offer(s);
+    }
+    hk_lock_drop(&hk_ss.lock);
+}
+
+void hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped)
+{
+    if (hk_ss.holes >= HK_MAX_HOLES || hk_os_unmap(hk_superslab_start(first), mapped) != 0)
+        give_run_open(first, superslabs, mapped);
+    else
+        hk_arena_forget_run(first, superslabs, mapped);
+    hk_count(&hk_process.purges_total, 1);
+}
+
+void hk_arena_forget_run(uint32_t first, uint32_t superslabs, size_t mapped)
+{
+    hk_lock_take(&hk_ss.lock);
+    hk_ss_mark_closed(first, superslabs);
+    hk_ss_uncount_mapped(superslabs, mapped);
+    hk_ss.tails -= hk_ss_has_tail(mapped);
+    hk_lock_drop(&hk_ss.lock);
+}
+
+/* Claims the highest empty SuperSlab below end and those right below it: ones with pages until enough
+ * resident bytes are together, ones without if untouched. Returns how many, their first in *first. */
+static uint32_t claim_empty(uint32_t end, size_t resident, bool untouched, uint32_t *first, size_t *got)
+{
+    int64_t top = hk_index_highest(HK_ROW_EMPTY, untouched ? HK_ROW_EMPTY : HK_ROW_RESIDENT, end);
+    uint32_t n = 0;
+    *got = 0;
+    for (int64_t s = top; s >= 0; s--) {
+        uint32_t pages = atomic_load(&hk_superslab_at((uint32_t)s)->resident);
+        if (!(pages == 0 ? untouched : *got < resident) || !hk_ss_claim((uint32_t)s))
+            break;
+        *got += (size_t)__builtin_popcount(atomic_load(&hk_superslab_at((uint32_t)s)->resident)) *
+                HK_SLAB_BYTES;
+        *first = (uint32_t)s;
+        n++;
+    }
+    if (n == 0)
+        *first = top >= 0 ? (uint32_t)top : 0;
+    return n;
+}
+
+size_t hk_arena_close_empty(size_t resident, bool untouched)
+{
+    size_t closed = 0;
+    uint32_t end = (uint32_t)(hk_arena_slabs() / HK_SLABS_PER_SUPERSLAB), first = 0;
+    while (end > 0 && (untouched || closed < resident)) {
+        size_t got;
+        hk_lock_take(&hk_ss.lock);
+        uint32_t n = claim_empty(end, resident > closed ? resident - closed : 0, untouched, &first, &got);
+        for (uint32_t s = first; s < first + n; s++)
+            hk_ss_set_state(s, HK_SUPERSLAB_HUGE); /* in our hands */
+        hk_ss.open -= n;
+        hk_lock_drop(&hk_ss.lock);
+        if (n != 0)
+            hk_arena_give_run(first, n, n * HK_SUPERSLAB_BYTES);
+        closed += got;
+        end = first;
+    }
+    return closed;
+}
