@@ -2,6 +2,7 @@
 
 import array
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -181,6 +182,39 @@ class SystemdTest(Case):
         control.close()
         with open(os.path.join(root, "log")) as log:
             self.assertIn("is none of ours", log.read())
+
+    def test_stored_segments_of_one_family(self):
+        root = self.directory()
+        manager = self.manager(root)
+        first = self.launch(root, manager, [])
+        run = os.path.join(root, "run")
+        from harness import Client
+        client = Client(os.path.join(run, "control"))
+        self.addCleanup(client.close)
+        parent = self.process(run, "--tick", "10")
+        child = parent.fork(40)
+        self.appears(client, child)
+        os.kill(child, signal.SIGUSR2)
+        poll(lambda: len(manager.heard("FDSTORE=1")) == 2, "both segments to be stored")
+        client.call("tune.set", pid=parent.pid, tunables={"bin_cap": 64}, wait_ms=60000)
+        first.terminate()
+        self.assertEqual(first.wait(), 0)
+        manager.receive()
+        named = [(fd, name) for name, fds in manager.store.items() for fd in reversed(fds)]
+        manager.messages.clear()
+        second = self.launch(root, manager, named)
+        client = Client(os.path.join(run, "control"))
+        self.addCleanup(client.close)
+        for pid in (parent.pid, child):
+            self.assertEqual(self.appears(client, pid)["family"], parent.pid)
+            tuned = client.call("tune.get", pid=pid)["processes"][0]["tunables"]["bin_cap"]
+            self.assertEqual((tuned["value"], tuned["source"]), (64, "operator"))
+        # Whoever of them is named, both are meant.
+        results = client.call("tune.reset", pid=child, wait_ms=60000)["results"]
+        self.assertEqual({r["pid"]: r["status"] for r in results}, {parent.pid: "applied", child: "applied"})
+        self.assertEqual(parent.command("show bin_cap")[:2], ["128", "default"])
+        second.terminate()
+        self.assertEqual(second.wait(), 0)
 
     def test_descriptor_store(self):
         root = self.directory()

@@ -110,6 +110,7 @@ static void be_a_child(unsigned allocs)
         if (told_to_greet) {
             told_to_greet = 0;
             renew_segment();
+            w.header->root_pid = root_pid;
             say_hello(HK_HELLO_REPEATED | HK_HELLO_CHILD, root_pid);
         }
         writer_slow_path(&w);
