@@ -1,0 +1,94 @@
+"""What the tests of real programs share: running one with and without libhakmem.so, and what is not installed."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = os.environ["HAKMEM_SOURCE"]
+LIBRARY = os.environ["HAKMEM_LIB"]
+
+# Programs that Debian keeps out of the way.
+ELSEWHERE = "/usr/sbin:/usr/lib/postgresql/17/bin:/usr/lib/postgresql/16/bin:/usr/lib/postgresql/15/bin"
+
+# A hang ends here; nothing is measured against it.
+DEADLINE_S = 240
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own, whose path is short enough for sockets."""
+
+    maxDiff = 4000
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="hkpre-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def need(self, program):
+        found = shutil.which(program) or shutil.which(program, path=ELSEWHERE)
+        if found is None:
+            self.skipTest(f"{program} is not installed")
+        return found
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+        return self.path(name)
+
+    def folder(self, name):
+        os.makedirs(self.path(name), exist_ok=True)
+        return self.path(name)
+
+    @staticmethod
+    def environment(preloaded, **more):
+        made = {"PATH": os.environ["PATH"] + ":" + ELSEWHERE, "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent",
+                "HAKMEM_RUNTIME_DIR": "/nonexistent/hakmem"}
+        if preloaded:
+            made.update(LD_PRELOAD=LIBRARY, PYTHONMALLOC="malloc")
+        made.update(more)
+        return made
+
+    def run_one(self, command, preloaded, env=None, cwd=None, **more):
+        """Exit status, standard output and standard error of a program that is run to its end."""
+        more.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in more:
+            del more["stdin"]
+        done = subprocess.run(command, env=self.environment(preloaded, **(env or {})), cwd=cwd or self.dir,
+                              capture_output=True, check=False, timeout=DEADLINE_S, **more)
+        return done.returncode, done.stdout, done.stderr
+
+    def same(self, command, **more):
+        """Runs it without and with the library: both succeed, and say the same. What they said."""
+        plain = self.run_one(command, False, **more)
+        self.assertEqual(plain[0], 0, f"{command} without the library: {plain[2]!r}")
+        ours = self.run_one(command, True, **more)
+        self.compare(command, plain, ours)
+        return plain[1]
+
+    def compare(self, command, plain, ours):
+        # Long outputs are not printed in full: the first difference is what matters.
+        for what, a, b in (("standard error", plain[2], ours[2]), ("standard output", plain[1], ours[1])):
+            if a != b:
+                at = next((i for i, pair in enumerate(zip(a, b)) if pair[0] != pair[1]), min(len(a), len(b)))
+                self.fail(f"{command}: {what} differs at byte {at}: {a[at:at + 200]!r} without the library, "
+                          f"{b[at:at + 200]!r} with it; exit status {plain[0]} and {ours[0]}")
+        self.assertEqual(plain[0], ours[0], f"{command}: exit status")
+
+    def both_ways(self, act):
+        """act(preloaded, folder), in a folder of its own each: what it returns is the same."""
+        results = [act(preloaded, self.folder("with" if preloaded else "without")) for preloaded in (False, True)]
+        self.assertEqual(results[0], results[1])
+        return results[0]
+
+
+def main():
+    """Runs the tests named on the command line (all). A run in which all were skipped ends with status 77."""
+    result = unittest.main(verbosity=2, exit=False).result
+    if result.wasSuccessful() and result.testsRun and len(result.skipped) == result.testsRun:
+        sys.exit(77)
+    sys.exit(0 if result.wasSuccessful() else 1)
