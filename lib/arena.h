@@ -77,7 +77,6 @@ struct hk_superslab {
     hk_au32 free;                /* slab masks: not in anybody's hands */
     hk_au32 dirty;               /* may hold something other than zeros */
     hk_au32 resident;            /* may have pages */
-    _Atomic(uint8_t) state;      /* enum hk_superslab_state; changed under the arena's lock */
     hk_au32 partial[HK_CLASSES]; /* slabs of the class that a refill may take from */
     struct hk_slab slabs[HK_SLABS_PER_SUPERSLAB];
 };

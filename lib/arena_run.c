@@ -51,13 +51,25 @@ static void give_claimed_back(uint32_t first, uint32_t n)
     }
 }
 
+/* Whether the system would give so much memory beyond the end at all: tables for what it refuses would stay
+ * for ever, and programs do ask for what cannot be. */
+static bool may_be_mapped(uint32_t first, uint32_t end)
+{
+    uintptr_t from = hk_superslab_start(first);
+    size_t bytes = (size_t)(end - first) << HK_SUPERSLAB_SHIFT;
+    int err = hk_os_map_at(from, bytes);
+    if (err == 0)
+        hk_os_unmap(from, bytes);
+    return err == 0 || err == -EEXIST;
+}
+
 /* A run of n SuperSlabs, open ones claimed, closed ones not yet marked; -1 if there is none. */
 static int64_t claim_run(uint32_t n, size_t align)
 {
     uint32_t from = 0;
     for (;;) {
         uint32_t first = find_run(from, n, align);
-        if (first + n > hk_ss.end && !hk_ss_extend_end(first + n))
+        if (first + n > hk_ss.end && (!may_be_mapped(hk_ss.end, first + n) || !hk_ss_extend_end(first + n)))
             return -1;
         uint32_t s = first;
         while (s < first + n && (hk_ss_is_closed(s) || hk_ss_claim(s)))

@@ -187,7 +187,7 @@ static bool keep(uint32_t slab)
         return false;
     hk_count(&hk_process.retained_bytes, block.bytes);
     while (!hk_big_cache_put(block, limit)) {
-        if (!hk_big_cache_evict(HK_EVICT_OLDEST, &older)) {
+        if (!hk_big_cache_evict_oldest(&older)) {
             hk_uncount(&hk_process.retained_bytes, block.bytes);
             return false;
         }
@@ -219,7 +219,7 @@ size_t hk_big_cache_drain(size_t bytes)
 {
     struct hk_cached block;
     size_t gone = 0;
-    while (gone < bytes && hk_big_cache_evict(HK_EVICT_LONGEST, &block))
+    while (gone < bytes && hk_big_cache_evict_fit(bytes - gone, &block))
         gone += give_cached(block.slab); /* a run of slabs stays retained, as slabs */
     return gone;
 }

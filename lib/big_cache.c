@@ -79,36 +79,55 @@ static uint64_t find_oldest(unsigned *at)
 {
     unsigned from = atomic_load_explicit(&hand, memory_order_relaxed);
     for (*at = from; *at < from + PLACES; (*at)++) {
-        if (word_at(*at) != 0) {
+        uint64_t word = word_at(*at);
+        if (word != 0) {
             atomic_store_explicit(&hand, (*at + 1) % PLACES, memory_order_relaxed);
-            return word_at(*at);
+            return word;
         }
     }
     return 0;
 }
 
-static uint64_t find_longest(unsigned *at)
+static bool is_better(size_t candidate, size_t best, size_t wanted)
 {
-    uint64_t longest = 0;
+    if (best >= wanted)
+        return candidate >= wanted && candidate < best;
+    return candidate > best;
+}
+
+static uint64_t find_fit(size_t bytes, unsigned *at)
+{
+    uint64_t best = 0;
     for (unsigned i = 0; i < PLACES; i++) {
-        if (unpack(word_at(i)).bytes > unpack(longest).bytes) {
-            longest = word_at(i);
+        uint64_t word = word_at(i);
+        if (word != 0 && (best == 0 || is_better(unpack(word).bytes, unpack(best).bytes, bytes))) {
+            best = word;
             *at = i;
         }
     }
-    return longest;
+    return best;
 }
 
-bool hk_big_cache_evict(enum hk_evict which, struct hk_cached *block)
+bool hk_big_cache_evict_oldest(struct hk_cached *block)
 {
-    for (;;) {
-        unsigned at = 0;
-        uint64_t word = which == HK_EVICT_OLDEST ? find_oldest(&at) : find_longest(&at);
-        if (word == 0)
-            return false;
+    unsigned at = 0;
+    uint64_t word;
+    while ((word = find_oldest(&at)) != 0) {
         if (take_place(at, word, block))
             return true;
     }
+    return false;
+}
+
+bool hk_big_cache_evict_fit(size_t bytes, struct hk_cached *block)
+{
+    unsigned at = 0;
+    uint64_t word;
+    while ((word = find_fit(bytes, &at)) != 0) {
+        if (take_place(at, word, block))
+            return true;
+    }
+    return false;
 }
 
 void hk_big_cache_after_fork(void)

@@ -24,9 +24,11 @@ bool hk_big_cache_put(struct hk_cached block, uint64_t limit);
  */
 bool hk_big_cache_take(size_t bytes, size_t align, struct hk_cached *block);
 
-/* Any one: about the one that was put first, or the longest. false when empty. */
-enum hk_evict { HK_EVICT_OLDEST, HK_EVICT_LONGEST };
-bool hk_big_cache_evict(enum hk_evict which, struct hk_cached *block);
+/* About the block that was put first; false when empty. */
+bool hk_big_cache_evict_oldest(struct hk_cached *block);
+
+/* The shortest that is at least so long, else the longest; false when empty. */
+bool hk_big_cache_evict_fit(size_t bytes, struct hk_cached *block);
 
 /* In a forked child: what another thread was just changing is counted anew. */
 void hk_big_cache_after_fork(void);

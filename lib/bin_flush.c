@@ -35,8 +35,11 @@ static void flush_beyond(struct hk_heap *heap, unsigned size_class, unsigned kee
     struct hk_class_row *row = &heap->totals[size_class];
     unsigned count = st->listed - keep;
     void **link = &hk_bin_of(heap, size_class)->list;
-    for (unsigned i = 0; i < keep; i++)
+    for (unsigned i = 0; i < keep; i++) {
+        if (HK_UNLIKELY(hk_slab_of(*link) >= hk_arena_slabs()))
+            hk_die_damaged_list(i == 0 ? NULL : (void *)link, *link, size_class);
         link = (void **)*link;
+    }
     void *rest = *link;
     *link = NULL;
     st->listed = (uint16_t)keep;
@@ -206,7 +209,8 @@ static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
     struct hk_class_row *row = &heap->totals[size_class];
-    unsigned pushed = st->given - bin->room, held = recount_list(&bin->list, size_class, MOST);
+    unsigned pushed = bin->room <= st->given ? st->given - bin->room : 0; /* the fork may have come between */
+    unsigned held = recount_list(&bin->list, size_class, MOST);
     hk_add(&row->frees_total, pushed);
     uint64_t in = hk_get(&row->refilled_blocks_total) + hk_get(&row->frees_total);
     uint64_t out = hk_get(&row->flushed_blocks_total) + held;

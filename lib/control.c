@@ -280,6 +280,8 @@ static void watch_heartbeat(const struct hk_tuning_page *page, uint64_t now)
     if (beats || state.beat_ns == 0) {
         state.heartbeat = beat;
         state.beat_ns = now;
+        if (beats)
+            hk_publish_heard();
         state.may_hello = beats ? (flags & HK_TUNING_MAY_HELLO) != 0 : state.may_hello;
         if (beats && state.lapsed) {
             state.lapsed = false;
@@ -321,9 +323,13 @@ void hk_control_tick(void)
         tick(now);
 }
 
-void hk_control_use_page(const struct hk_tuning_page *page)
+void hk_control_page_begin(void)
 {
     hk_lock_take(&state.lock);
+}
+
+static void use_page(const struct hk_tuning_page *page)
+{
     state.heartbeat = atomic_load_explicit(&page->heartbeat, memory_order_relaxed);
     state.beat_ns = 0;
     state.trim_seen = atomic_load_explicit(&page->trim_command, memory_order_relaxed);
@@ -331,6 +337,12 @@ void hk_control_use_page(const struct hk_tuning_page *page)
     atomic_store_explicit(&hk_control.page, page, memory_order_release);
     /* Heaps that have none yet get their slots. */
     atomic_fetch_add_explicit(&hk_control.epoch, 1, memory_order_release);
+}
+
+void hk_control_page_end(const struct hk_tuning_page *page)
+{
+    if (page != NULL)
+        use_page(page);
     hk_lock_drop(&state.lock);
 }
 

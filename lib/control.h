@@ -60,8 +60,10 @@ void hk_control_init(bool trust_env);
 bool hk_control_set_own(const char *name, size_t name_len, const char *text, size_t text_len,
                         enum hk_source source, enum hk_value_error *error);
 
-/* Puts a segment's tuning page in place of the one before. */
-void hk_control_use_page(const struct hk_tuning_page *page);
+/* Around the making of a segment, whose tuning page may take the place of the one before: nobody takes tuning
+ * from it meanwhile. page: the one to look at from then on, NULL for no change. */
+void hk_control_page_begin(void);
+void hk_control_page_end(const struct hk_tuning_page *page);
 
 /* Flushes the bins of every heap, each at its next slow path (this one now), and gives back all retained
  * memory but keep bytes. Returns the resident bytes that went now. */

@@ -7,11 +7,13 @@
 #include "lib/big_cache.h"
 #include "lib/control.h"
 #include "lib/heap.h"
+#include "lib/init.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
 
 void hk_fork_child(void)
 {
+    hk_init_after_fork();
     hk_arena_after_fork();
     hk_big_cache_after_fork();
     hk_retain_after_fork();

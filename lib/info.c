@@ -20,8 +20,9 @@ HK_EXPORT struct mallinfo2 mallinfo2(void)
 {
     struct hk_figures f;
     hk_figures_take(&f);
-    size_t arena = f.mapped_bytes - f.huge_bytes;
-    size_t live = f.live_bytes - f.huge_bytes;
+    /* Of two moments: neither difference need exist. */
+    size_t arena = f.mapped_bytes > f.huge_bytes ? f.mapped_bytes - f.huge_bytes : 0;
+    size_t live = f.live_bytes > f.huge_bytes ? f.live_bytes - f.huge_bytes : 0;
     return (struct mallinfo2){
         .arena = arena,
         .ordblks = f.free_blocks,

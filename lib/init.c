@@ -31,6 +31,11 @@ bool hk_init_ready(void)
     return ok;
 }
 
+void hk_init_after_fork(void)
+{
+    hk_lock_init(&init_lock);
+}
+
 /* Registered first, so it runs after the program's own handlers; heaps of other threads go on. */
 static void at_exit(void)
 {
@@ -41,12 +46,13 @@ static void at_exit(void)
 __attribute__((constructor(101))) static void start(void)
 {
     bool trust_env = getauxval(AT_SECURE) == 0;
-    if (!hk_init_ready())
-        return;
+    /* Where there is no memory yet there may be later: what can be arranged for is. */
+    bool ok = hk_init_ready();
     hk_control_init(trust_env);
     hk_heap_init();
     hk_fork_init();
-    hk_publish_start(trust_env);
+    if (ok)
+        hk_publish_start(trust_env);
     (void)atexit(at_exit);
 }
 

@@ -13,4 +13,7 @@
 /* The arena is there and parameters are set. false: no memory even for that; to be asked again. */
 bool hk_init_ready(void);
 
+/* In a forked child: lock free again. */
+void hk_init_after_fork(void);
+
 #endif

@@ -95,6 +95,10 @@ static void read_file(void)
     hk_count(&hk_process.sys_other_total, 2);
     long n = HK_SYSCALL(SYS_read, fd, text, sizeof text);
     HK_SYSCALL(SYS_close, fd);
+    if (n == (long)sizeof text) {
+        while (n > 0 && text[n - 1] != '\n')
+            n--; /* half a setting would be another one */
+    }
     if (n > 0)
         read_settings(text, (size_t)n, HK_SOURCE_FILE);
 }

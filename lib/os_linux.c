@@ -6,9 +6,13 @@
 #include <time.h>
 
 #include "lib/os.h"
+#include "lib/lock.h"
 #include "lib/process.h"
 #include "lib/syscall.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -20,6 +24,8 @@
 #endif
 
 size_t hk_page_bytes = 4096;
+
+__thread char hk_lock_self __attribute__((tls_model("initial-exec")));
 
 void hk_os_init(void)
 {

@@ -21,11 +21,13 @@
 struct hk_process_row hk_process;
 hk_au64 hk_process_changes;
 
-#define NS_PER_MS       UINT64_C(1000000)
-#define RETRY_FIRST_NS  (500 * NS_PER_MS)
-#define RETRY_LAST_NS   (5000 * NS_PER_MS)
-#define SHARED_EVERY_NS (100 * NS_PER_MS)
-#define WORK_BYTES      (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
+#define NS_PER_MS        UINT64_C(1000000)
+#define RETRY_FIRST_NS   (500 * NS_PER_MS)
+#define RETRY_LAST_NS    (2000 * NS_PER_MS)
+#define GREETED_FIRST_NS (4000 * NS_PER_MS)
+#define GREETED_LAST_NS  (60000 * NS_PER_MS)
+#define SHARED_EVERY_NS  (100 * NS_PER_MS)
+#define WORK_BYTES       (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
 
 /* Guarded by the lock, which is only ever tried on slow paths of allocation. */
 static struct {
@@ -41,9 +43,9 @@ static struct {
     hk_au64 published_changes;
     uint64_t generation_counted;
     hk_au64 shared_due_ns;
-    uint64_t full_until_ns;     /* no cell was to be had, and none is looked for before */
-    hk_au64 retry_ns;           /* no hello before this */
-    uint64_t retry_interval_ns; /* how long to wait after it */
+    uint64_t full_until_ns;    /* no cell was to be had, and none is looked for before */
+    hk_au64 retry_ns;          /* no hello before this */
+    hk_au64 retry_interval_ns; /* how long to wait after it */
     char label[HK_LABEL_BYTES];
 } pub;
 
@@ -130,6 +132,12 @@ static bool claim_area(void)
     return true;
 }
 
+static void set_flag(struct hk_area *a, uint32_t flag, bool on)
+{
+    uint32_t flags = atomic_load_explicit(&a->flags, memory_order_relaxed);
+    atomic_store_explicit(&a->flags, on ? flags | flag : flags & ~flag, memory_order_relaxed);
+}
+
 /* Sums the heaps that have no slot into the shared one. */
 static void store_shared(void)
 {
@@ -151,6 +159,7 @@ static void store_shared(void)
     atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
     if (unpublished != 0 && pub.shared == NULL)
         pub.shared = claim_slot(0, HK_SLOT_SHARED);
+    set_flag(area(), HK_AREA_PRIVATE, unpublished != 0 && pub.shared == NULL);
     if (pub.shared == NULL)
         return;
     hk_au64 *to = (hk_au64 *)pub.shared->rows;
@@ -170,8 +179,8 @@ static void place_heap(struct hk_heap *heap, unsigned state)
         return;
     }
     pub.full_until_ns = hk_os_now_ns() + SHARED_EVERY_NS;
-    atomic_store_explicit(&pub.shared_due_ns, 0, memory_order_relaxed);
-    hk_count(&hk_process.heaps_unpublished, 1);
+    if (hk_count(&hk_process.heaps_unpublished, 1) == 1)
+        atomic_store_explicit(&pub.shared_due_ns, 0, memory_order_relaxed);
 }
 
 /* ---- heaps come and go ---- */
@@ -373,23 +382,26 @@ static void place_heaps(void)
     store_shared();
 }
 
-static void greet(bool late)
+/* Returns whether a daemon was there to be greeted. */
+static bool greet(bool late)
 {
     int fd = hk_hello_connect(late);
     struct hk_segment_fds fds = {-1, -1};
     if (fd < 0)
-        return;
+        return false;
     bool repeated = pub.segment.header != NULL;
-    if (make_segment(late, &fds)) {
+    hk_control_page_begin();
+    bool made = make_segment(late, &fds);
+    hk_control_page_end(made ? pub.segment.tuning : NULL);
+    if (made) {
         place_heaps();
-        hk_control_use_page(pub.segment.tuning);
         unsigned flags = (repeated ? HK_HELLO_REPEATED : 0u) | (pub.forked ? HK_HELLO_CHILD : 0u);
         hk_count(&hk_process.hellos_total, 1);
-        if (hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label) == 0)
-            pub.retry_interval_ns = 0;
+        (void)hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label);
     }
     hk_segment_close(&fds, late);
     hk_hello_close(fd, late);
+    return true;
 }
 
 void hk_publish_start(bool trust_env)
@@ -420,6 +432,16 @@ static bool may_begin(void)
     }
 }
 
+/* A look for a socket costs little. A daemon that is there but does not stir may be stopped, and is left in
+ * peace for longer. */
+static uint64_t next_interval(uint64_t interval, bool greeted)
+{
+    uint64_t first = greeted ? GREETED_FIRST_NS : RETRY_FIRST_NS;
+    uint64_t last = greeted ? GREETED_LAST_NS : RETRY_LAST_NS;
+    interval = interval * 2 > first ? interval * 2 : first;
+    return interval < last ? interval : last;
+}
+
 void hk_publish_retry(uint64_t now_ns, bool allowed)
 {
     if (pub.segment.header == NULL ? !may_begin() : !allowed)
@@ -427,12 +449,18 @@ void hk_publish_retry(uint64_t now_ns, bool allowed)
     if (now_ns < hk_total(&pub.retry_ns) || !hk_lock_try(&pub.lock))
         return;
     /* Jitter by the address of this process's own state: a host's processes must not come all at once. */
-    uint64_t wait = pub.retry_interval_ns < RETRY_FIRST_NS ? RETRY_FIRST_NS : pub.retry_interval_ns;
     uint64_t jitter = (hk_arena_base() >> HK_SUPERSLAB_SHIFT ^ pub.pid) % 256 * NS_PER_MS;
+    bool greeted = greet(true);
+    uint64_t wait = next_interval(hk_total(&pub.retry_interval_ns), greeted);
+    atomic_store_explicit(&pub.retry_interval_ns, wait, memory_order_relaxed);
     atomic_store_explicit(&pub.retry_ns, now_ns + wait + jitter, memory_order_relaxed);
-    pub.retry_interval_ns = wait * 2 < RETRY_LAST_NS ? wait * 2 : RETRY_LAST_NS;
-    greet(true);
     hk_lock_drop(&pub.lock);
+}
+
+void hk_publish_heard(void)
+{
+    atomic_store_explicit(&pub.retry_interval_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&pub.retry_ns, 0, memory_order_relaxed);
 }
 
 void hk_publish_exit(struct hk_heap *heap)
@@ -444,8 +472,7 @@ void hk_publish_exit(struct hk_heap *heap)
     /* Tried only: exit() may have been called where it must not be, out of a signal handler. */
     if (a == NULL || !hk_lock_try(&pub.lock))
         return;
-    atomic_store_explicit(&a->flags, atomic_load_explicit(&a->flags, memory_order_relaxed) | HK_AREA_EXITED,
-                          memory_order_relaxed);
+    set_flag(a, HK_AREA_EXITED, true);
     if (pub.shared != NULL)
         store_shared();
     store_process(a);

@@ -64,6 +64,9 @@ void hk_publish_start(bool trust_env);
 /* Later: no daemon is known to live. allowed: whether later system calls are known to be harmless. */
 void hk_publish_retry(uint64_t now_ns, bool allowed);
 
+/* A daemon has shown that it lives. */
+void hk_publish_heard(void);
+
 /* Text by which the process wants to be found; at most HK_LABEL_BYTES - 1 bytes count. */
 void hk_publish_label(const char *label, size_t len);
 

@@ -130,11 +130,9 @@ static bool seal(int fd, unsigned seals)
     return call(SYS_fcntl, fd, F_ADD_SEALS, (long)seals, 0, 0, 0) == 0;
 }
 
-/* at: replace what is mapped there; NULL: anywhere. */
-static void *map_fd(int fd, uint64_t offset, size_t bytes, int prot, void *at)
+static void *map_fd(int fd, uint64_t offset, size_t bytes, int prot)
 {
-    long ret = call(SYS_mmap, (long)at, (long)bytes, prot, MAP_SHARED | (at != NULL ? MAP_FIXED : 0), fd,
-                    (long)offset);
+    long ret = call(SYS_mmap, 0, (long)bytes, prot, MAP_SHARED, fd, (long)offset);
     return (unsigned long)ret > (unsigned long)-4096L ? NULL : (void *)ret;
 }
 
@@ -168,16 +166,20 @@ void hk_segment_close(struct hk_segment_fds *fds, bool late)
     fds->counters = fds->tuning = -1;
 }
 
+#define CHUNK_BYTES ((size_t)HK_CELLS_AT_ONCE * HK_CELL_BYTES)
+
 void hk_segment_drop(struct hk_segment *segment)
 {
     unmap(segment->header, make_plan().first_map);
     unmap(segment->tuning, HK_TUNING_BYTES);
+    for (unsigned i = 1; i < HK_CELL_CHUNKS; i++)
+        unmap(segment->chunks[i], CHUNK_BYTES);
     memset(segment, 0, sizeof *segment);
 }
 
-static struct hk_tuning_page *make_tuning(int fd, void *at)
+static struct hk_tuning_page *make_tuning(int fd)
 {
-    struct hk_tuning_page *page = map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ | PROT_WRITE, NULL);
+    struct hk_tuning_page *page = map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ | PROT_WRITE);
     if (page == NULL)
         return NULL;
     /* All of it is made present now: a child that reads it later must not depend on memory being there. */
@@ -188,7 +190,7 @@ static struct hk_tuning_page *make_tuning(int fd, void *at)
     unmap(page, HK_TUNING_BYTES);
     if (!ok || !seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         return NULL;
-    return map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ, at);
+    return map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ);
 }
 
 /* Makes the beginning of the segment present, and where single pages cannot be, the first cells too. */
@@ -200,98 +202,95 @@ static bool make_present(int fd, void *at, const struct plan *p, bool *populate)
     return call(SYS_fallocate, fd, 0, 0, p->cells_off + CELLS_WITHOUT_POPULATE * HK_CELL_BYTES, 0, 0) == 0;
 }
 
-/* Maps the cells that the old segment had beyond the first chunk out of the new memfd. */
-static bool map_further_chunks(const struct hk_segment *segment, const struct plan *p, int fd)
+/* The old segment's claims of pid. Children that share it stay behind. Cells that are written without being
+ * asked for again are made present: those of the first chunk up to the last used one, all of further ones. */
+static bool carry_over(struct hk_segment *fresh, const struct hk_segment *old, uint32_t pid, int fd,
+                       const struct plan *p)
 {
-    size_t bytes = (size_t)HK_CELLS_AT_ONCE * HK_CELL_BYTES;
-    for (unsigned i = 1; i < HK_CELL_CHUNKS; i++) {
-        if (segment->chunks[i] != NULL &&
-            map_fd(fd, p->cells_off + i * bytes, bytes, PROT_READ | PROT_WRITE, segment->chunks[i]) == NULL)
-            return false;
-    }
-    return true;
-}
-
-/* The old segment's claims of pid, while it is still mapped. Children that share it stay behind. */
-static void carry_over(const struct hk_segment *old, uint32_t pid, struct hk_header *h, const struct plan *p)
-{
-    hk_au64 *to = (hk_au64 *)((char *)h + p->dir_off), *from = directory(old);
     uint32_t used = atomic_load(&old->header->cells_used);
     used = used < HK_MAX_CELLS ? used : HK_MAX_CELLS;
+    char *start = (char *)fresh->header;
+    uint32_t first = used < HK_CELLS_AT_ONCE ? used : HK_CELLS_AT_ONCE;
+    (void)hk_os_populate(start + p->dir_off, hk_round_up(used * sizeof(uint64_t), hk_page_bytes));
+    (void)hk_os_populate(start + p->cells_off, hk_round_up((size_t)first * HK_CELL_BYTES, hk_page_bytes));
+    hk_au64 *to = directory(fresh), *from = directory(old);
     for (uint32_t i = 0; i < used; i++) {
         uint64_t word = atomic_load_explicit(&from[i], memory_order_relaxed);
         if (HK_DIR_KIND(word) != HK_CELL_FREE && HK_DIR_PID(word) == pid)
             atomic_store_explicit(&to[i], word, memory_order_relaxed);
     }
-    atomic_store(&h->cells_used, used);
-    uint32_t first = used < HK_CELLS_AT_ONCE ? used : HK_CELLS_AT_ONCE;
-    (void)hk_os_populate((char *)h + p->dir_off, hk_round_up(used * sizeof(uint64_t), hk_page_bytes));
-    (void)hk_os_populate((char *)h + p->cells_off, hk_round_up((size_t)first * HK_CELL_BYTES, hk_page_bytes));
+    atomic_store(&fresh->header->cells_used, used);
+    for (unsigned i = 1; i < HK_CELL_CHUNKS; i++) {
+        if (old->chunks[i] == NULL)
+            continue;
+        fresh->chunks[i] = map_fd(fd, p->cells_off + i * CHUNK_BYTES, CHUNK_BYTES, PROT_READ | PROT_WRITE);
+        if (fresh->chunks[i] == NULL)
+            return false;
+        (void)hk_os_populate(fresh->chunks[i], CHUNK_BYTES);
+    }
+    return true;
 }
 
-/* Puts the new memfd where the old one is mapped. From then on stores of other threads go to the new pages;
- * those that still went to the old ones are made good by their writers' next. */
-static bool replace(const struct hk_segment *segment, uint32_t pid, struct hk_header *fresh,
-                    const struct plan *p, int fd)
+/* Everything that can fail, beside what is in use. */
+static bool prepare(struct hk_segment *fresh, const struct hk_segment *old, uint32_t root_pid, uint32_t pid,
+                    const struct plan *p, const struct hk_segment_fds *fds)
 {
-    carry_over(segment, pid, fresh, p);
-    bool ok = map_fd(fd, 0, p->first_map, PROT_READ | PROT_WRITE, segment->header) != NULL &&
-              map_further_chunks(segment, p, fd);
-    unmap(fresh, p->first_map);
-    return ok;
+    if (fds->counters < 0 || fds->tuning < 0 || (fresh->tuning = make_tuning(fds->tuning)) == NULL)
+        return false;
+    fresh->header = map_fd(fds->counters, 0, p->first_map, PROT_READ | PROT_WRITE);
+    if (fresh->header == NULL || !make_present(fds->counters, fresh->header, p, &fresh->populate))
+        return false;
+    fill_header(fresh->header, p, root_pid);
+    fresh->chunks[0] = (char *)fresh->header + p->cells_off;
+    fresh->cells = fresh->populate ? HK_MAX_CELLS : CELLS_WITHOUT_POPULATE;
+    /* Mapped before they are sealed: then nobody else can map them writable. */
+    return (old->header == NULL || carry_over(fresh, old, pid, fds->counters, p)) &&
+           seal(fds->counters, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
-/* Makes, fills in, maps and seals the counters. Returns where they are mapped, NULL on failure. */
-static struct hk_header *make_counters(const struct hk_segment *segment, uint32_t root_pid, uint32_t pid,
-                                       int fd, const struct plan *p, bool *populate)
+static bool move_onto(void *from, size_t bytes, void *to)
 {
-    struct hk_header *h = map_fd(fd, 0, p->first_map, PROT_READ | PROT_WRITE, NULL);
-    if (h == NULL)
-        return NULL;
-    if (!make_present(fd, h, p, populate)) {
-        unmap(h, p->first_map);
-        return NULL;
+    hk_count(&hk_process.sys_mremap_total, 1);
+    long ret = HK_SYSCALL(SYS_mremap, from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    return (unsigned long)ret <= (unsigned long)-4096L;
+}
+
+/* Puts the new memfds where the old ones are mapped. From then on stores of other threads go to the new
+ * pages; those that still went to the old ones are made good by their writers' next. */
+static bool take_place(struct hk_segment *segment, const struct hk_segment *fresh, const struct plan *p)
+{
+    if (!move_onto(fresh->header, p->first_map, segment->header))
+        return false;
+    /* What follows can hardly fail where that did not; what did fail is not seen, and does no harm. */
+    for (unsigned i = 1; i < HK_CELL_CHUNKS; i++) {
+        if (fresh->chunks[i] != NULL)
+            (void)move_onto(fresh->chunks[i], CHUNK_BYTES, segment->chunks[i]);
     }
-    fill_header(h, p, root_pid);
-    if (segment->header != NULL) {
-        if (!replace(segment, pid, h, p, fd))
-            return NULL;
-        h = segment->header;
-    }
-    if (seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
-        return h;
-    if (segment->header == NULL)
-        unmap(h, p->first_map);
-    return NULL;
+    (void)move_onto(fresh->tuning, HK_TUNING_BYTES, segment->tuning);
+    segment->populate = fresh->populate;
+    segment->cells = fresh->cells;
+    return true;
 }
 
 bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid, bool late,
                      struct hk_segment_fds *fds)
 {
     struct plan p = make_plan();
+    struct hk_segment fresh;
+    memset(&fresh, 0, sizeof fresh);
     fds->counters = fds->tuning = -1;
     if (!size_allowed(p.bytes))
         return false;
     fds->counters = new_memfd("hakmem-counters", p.bytes, late);
     fds->tuning = new_memfd("hakmem-tuning", HK_TUNING_BYTES, late);
-    struct hk_tuning_page *tuning = NULL;
-    struct hk_header *header = NULL;
-    bool populate = false;
-    if (fds->counters >= 0 && fds->tuning >= 0)
-        tuning = make_tuning(fds->tuning, segment->tuning);
-    if (tuning != NULL)
-        header = make_counters(segment, root_pid, pid, fds->counters, &p, &populate);
-    if (header == NULL) {
-        if (segment->tuning == NULL)
-            unmap(tuning, HK_TUNING_BYTES);
+    if (!prepare(&fresh, segment, root_pid, pid, &p, fds) ||
+        (segment->header != NULL && !take_place(segment, &fresh, &p))) {
+        hk_segment_drop(&fresh);
         hk_segment_close(fds, late);
         return false;
     }
-    segment->header = header;
-    segment->tuning = tuning;
-    segment->chunks[0] = (char *)header + p.cells_off;
-    segment->populate = populate;
-    segment->cells = populate ? HK_MAX_CELLS : CELLS_WITHOUT_POPULATE;
+    if (segment->header == NULL)
+        *segment = fresh;
     return true;
 }
 
@@ -300,9 +299,8 @@ bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid
 /* Maps one more chunk by duplicating the mapping of the page before it, which needs no descriptor. */
 static char *map_behind(const char *before)
 {
-    size_t bytes = (size_t)HK_CELLS_AT_ONCE * HK_CELL_BYTES;
     hk_count(&hk_process.sys_mremap_total, 1);
-    long ret = HK_SYSCALL(SYS_mremap, before + bytes - hk_page_bytes, 0, bytes + hk_page_bytes,
+    long ret = HK_SYSCALL(SYS_mremap, before + CHUNK_BYTES - hk_page_bytes, 0, CHUNK_BYTES + hk_page_bytes,
                           MREMAP_MAYMOVE);
     return (unsigned long)ret > (unsigned long)-4096L ? NULL : (char *)ret + hk_page_bytes;
 }

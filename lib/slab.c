@@ -271,8 +271,8 @@ bool hk_slab_push(uint32_t slab, unsigned heap, unsigned size_class, const struc
         hk_set_next(chain->last, block_at(slab, (unsigned)(now & HEAD_MASK)));
         then = (now & ~HEAD_MASK) + ((uint64_t)chain->count << LISTED_SHIFT) - chain->count * OUT_ONE;
         then |= head_of(slab, chain->first);
-    } while (!atomic_compare_exchange_weak_explicit(&s->word, &now, then, memory_order_acq_rel,
-                                                    memory_order_relaxed));
+        /* Sequentially consistent: enlist() and delist() look at word and mask in opposite orders. */
+    } while (!atomic_compare_exchange_weak(&s->word, &now, then));
 
     bool remote = owner_of(now) != heap;
     if (then == 0) {

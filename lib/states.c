@@ -6,6 +6,7 @@
 #include "lib/window.h"
 
 struct hk_ss hk_ss;
+_Atomic(uint8_t) hk_ss_states[HK_MAX_SUPERSLABS];
 
 /* How many closed runs there would be more if [first, first + n) were closed too. */
 static int holes_added(uint32_t first, uint32_t n)
@@ -57,8 +58,7 @@ bool hk_ss_claim(uint32_t superslab)
 {
     struct hk_superslab *s = hk_superslab_at(superslab);
     uint32_t all = HK_ALL_SLABS;
-    if (atomic_load_explicit(&s->state, memory_order_relaxed) != HK_SUPERSLAB_OPEN ||
-        !atomic_compare_exchange_strong(&s->free, &all, 0))
+    if (hk_ss_state(superslab) != HK_SUPERSLAB_OPEN || !atomic_compare_exchange_strong(&s->free, &all, 0))
         return false;
     for (unsigned row = HK_ROW_FREE; row <= HK_ROW_EMPTY; row++)
         hk_index_lower(row, superslab);

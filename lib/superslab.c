@@ -211,7 +211,9 @@ static size_t purge_superslab(uint32_t superslab, size_t bytes)
         tried |= run_mask(n, at);
         if (!take_bits(s, run_mask(n, at)))
             continue;
-        hk_uncount(&hk_process.retained_bytes, (uint64_t)n * HK_SLAB_BYTES);
+        /* Somebody may have had them, and given them back without pages, since resident was read. */
+        uint32_t resident = atomic_load(&s->resident) & run_mask(n, at);
+        hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
         gone += purge_run(superslab, at, n);
     }
     return gone;
