@@ -1,13 +1,14 @@
 /*
  * shadow.c - random calls of every allocation function, each block checked against a shadow of it.
  *
- * usage: shadow [--seconds S] [--threads N] [--seed X] [--forks N]
+ * usage: shadow [--seconds S] [--threads N] [--seed X] [--forks N] [--steer 1]
  *
  * Every block is filled with a pattern made of its address and size; the pattern is checked before the block
  * is freed, resized or handed over, so overlap, early reuse and lost contents are noticed. Blocks are passed
  * between threads through shared slots; threads end and are replaced all the time, leaving blocks to others;
- * main forks children that check what they inherited, go on allocating and exit. Prints the seed; ends with
- * status 1 and a line on the first violation.
+ * main forks children that check what they inherited, go on allocating and exit. With --steer the process
+ * also changes its own tuning and trims all the time. Prints the seed (HAKMEM_TEST_SEED, unless it is given);
+ * ends with status 1 and a line on the first violation.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -21,6 +22,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tests/support/hakmem_api.h"
 
 #define OWN_SLOTS         512
 #define SHARED_SLOTS      256
@@ -36,6 +39,7 @@ static _Atomic(struct block *) shared[SHARED_SLOTS];
 static _Atomic(bool) stop;
 static _Atomic(uint64_t) operations;
 static uint64_t base_seed;
+static bool steered;
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -185,8 +189,45 @@ static void exchange(struct block *b, uint64_t *state)
     }
 }
 
+/* From one extreme to another, back to what is usual, and all free memory away in between. */
+static void steer(uint64_t *state)
+{
+    static const char *const settings[][2] = {
+        {"refill_batch", "1"},
+        {"refill_batch", "1000"},
+        {"refill_batch", "100"},
+        {"bin_cap", "2"},
+        {"bin_cap", "8192"},
+        {"bin_cap", "128"},
+        {"bin_bytes", "4096"},
+        {"bin_bytes", "16777216"},
+        {"heap_cache_bytes", "65536"},
+        {"retain_bytes", "0"},
+        {"retain_bytes", "67108864"},
+        {"retain_percent", "0"},
+        {"purge_kind", "free"},
+        {"purge_kind", "dontneed"},
+        {"thp", "madvise"},
+        {"soft_limit_bytes", "1"},
+        {"soft_limit_bytes", "0"},
+        {"big_cache_bytes", "0"},
+        {"big_cache_bytes", "1000000"},
+        {"heap_cache_bytes", "2097152"},
+    };
+    enum { SETTINGS = sizeof settings / sizeof settings[0] };
+    uint64_t r = next_random(state) % (SETTINGS + 2);
+    if (r >= SETTINGS) {
+        malloc_trim(r == SETTINGS ? 0 : 1u << 20);
+    } else if (hakmem_tune(settings[r][0], settings[r][1]) != 0) {
+        fprintf(stderr, "shadow: %s=%s was refused\n", settings[r][0], settings[r][1]);
+        _exit(1);
+    }
+}
+
 static void step(struct block *slots, uint64_t *state)
 {
+    if (steered && next_random(state) % 2000 == 0)
+        steer(state);
     struct block *b = &slots[next_random(state) % OWN_SLOTS];
     switch (next_random(state) % 8) {
     case 0:
@@ -261,25 +302,52 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static double option(int argc, char **argv, const char *name, double dflt)
+static struct {
+    const char *name;
+    double value;
+} options[] = {{"--seconds", 3}, {"--threads", 4}, {"--forks", 20}, {"--steer", 0}, {"--seed", 0}};
+
+enum { SECONDS, THREADS, FORKS, STEER, SEED, OPTIONS };
+
+/* false: what is there cannot be understood. */
+static bool set_option(const char *name, const char *value)
 {
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], name) == 0)
-            return strtod(argv[i + 1], NULL);
+    char *end = NULL;
+    for (int i = 0; i < OPTIONS && value != NULL; i++) {
+        if (strcmp(name, options[i].name) == 0) {
+            options[i].value = strtod(value, &end);
+            return end != value && *end == '\0';
+        }
     }
-    return dflt;
+    return false;
+}
+
+static bool read_options(int argc, char **argv)
+{
+    const char *seed = getenv("HAKMEM_TEST_SEED");
+    options[SEED].value = (double)(time(NULL) % 1000003 + getpid());
+    if (seed != NULL && !set_option("--seed", seed))
+        return false;
+    for (int i = 1; i < argc; i += 2) {
+        if (!set_option(argv[i], argv[i + 1]))
+            return false;
+    }
+    return options[THREADS].value >= 1 && options[THREADS].value <= MAX_THREADS &&
+           options[SECONDS].value >= 0;
 }
 
 int main(int argc, char **argv)
 {
     static struct block slots[OWN_SLOTS];
-    double seconds = option(argc, argv, "--seconds", 3);
-    int threads = (int)option(argc, argv, "--threads", 4), forks = (int)option(argc, argv, "--forks", 20);
-    base_seed = (uint64_t)option(argc, argv, "--seed", (double)(time(NULL) % 1000003 + getpid()));
-    if (threads < 1 || threads > MAX_THREADS) {
-        fprintf(stderr, "shadow: --threads is 1..%d\n", MAX_THREADS);
+    if (!read_options(argc, argv)) {
+        fprintf(stderr, "usage: shadow [--seconds S] [--threads 1..%d] [--seed X] [--forks N] [--steer 1]\n",
+                MAX_THREADS);
         return 2;
     }
+    double seconds = options[SECONDS].value;
+    int threads = (int)options[THREADS].value, forks = (int)options[FORKS].value;
+    base_seed = (uint64_t)options[SEED].value;
+    steered = options[STEER].value != 0;
     printf("seed %llu\n", (unsigned long long)base_seed);
     fflush(stdout);
     uint64_t state = base_seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
