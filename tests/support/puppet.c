@@ -66,7 +66,7 @@ void puppet_start(struct puppet *puppet, const char *dir, const char *const *set
     CHECK(strcmp(puppet_wait(puppet), "ready") == 0, "the puppet says: %s", puppet->reply);
 }
 
-static void send_line(const struct puppet *puppet, const char *format, va_list args)
+static void HK_PRINTF(2, 0) send_line(const struct puppet *puppet, const char *format, va_list args)
 {
     char line[512];
     int n = vsnprintf(line, sizeof line - 1, format, args);
