@@ -10,9 +10,8 @@
 #include "lib/superslab.h"
 
 #define NS_PER_MS       UINT64_C(1000000)
-#define DECAY_NS        (1000 * NS_PER_MS) /* the recent peak sinks by an eighth of its excess each second */
-#define FIRST_ALLOWANCE (UINT64_C(1) << 20)
-#define RAISE_EVERY_NS  (4 * NS_PER_MS) /* about the clock's resolution: one raise for one wave of faults */
+#define DECAY_NS        (1000 * NS_PER_MS)  /* the recent peak sinks by an eighth of its excess each second */
+#define LEAST_ALLOWANCE (UINT64_C(1) << 20) /* less than that is none, once it sinks */
 #define ALLOWANCE_LASTS 16 /* times purge_delay_ms without another raise, then it halves each delay */
 
 /* Guarded by the lock, but read without it where a stale value does no harm. */
@@ -23,7 +22,7 @@ static struct {
     hk_au64 allowance; /* what reuse has proved */
     hk_au64 purged;    /* bytes purged lately and not needed again so far */
     hk_au64 purged_ns; /* the last purge */
-    hk_au64 regret;    /* bytes purged in vain, since the allowance last sank */
+    hk_au64 run;       /* bytes purged since any were last needed again */
     hk_au64 raised_ns;
     hk_au64 decayed_ns;
     hk_au64 unpurgeable; /* so many bytes could not be given back when last tried: locked pages, a filter */
@@ -96,6 +95,20 @@ static uint64_t purge_goal(uint64_t budget)
     return budget - budget / 8;
 }
 
+/* More goes in one run than ever came back: this is no swinging to and fro, but a load that ends. What was
+ * kept for it goes too. */
+static void note_purged(size_t gone)
+{
+    uint64_t run = get(&retain.run) + gone;
+    set(&retain.run, run);
+    set(&retain.purged_ns, hk_os_now_ns());
+    set(&retain.purged, get(&retain.purged) + gone);
+    if (run > get(&retain.allowance) && get(&retain.allowance) != 0) {
+        set(&retain.allowance, 0);
+        refresh_budget();
+    }
+}
+
 static void purge_surplus(void)
 {
     refresh_budget();
@@ -103,8 +116,7 @@ static void purge_surplus(void)
         return;
     size_t gone = purge_to(purge_goal(get(&retain.budget)), false);
     if (gone != 0) {
-        set(&retain.purged_ns, hk_os_now_ns());
-        set(&retain.purged, get(&retain.purged) + gone);
+        note_purged(gone);
     } else {
         /* Each free would try again: not before there is an eighth more, or some time has passed. */
         uint64_t retained = hk_total(&hk_process.retained_bytes);
@@ -142,15 +154,10 @@ void hk_retain_faulted(size_t bytes)
         return;
     }
     /* Losing an update to another thread here makes the estimate a little low. */
-    uint64_t in_vain = bytes < purged ? bytes : purged;
+    uint64_t in_vain = bytes < purged ? bytes : purged, raised = get(&retain.allowance) + in_vain;
     set(&retain.purged, purged - in_vain);
-    uint64_t regret = get(&retain.regret) + in_vain, allowance = get(&retain.allowance);
-    set(&retain.regret, regret);
-    if (regret <= allowance || now - get(&retain.raised_ns) < RAISE_EVERY_NS)
-        return;
-    uint64_t doubled = allowance * 2 > FIRST_ALLOWANCE ? allowance * 2 : FIRST_ALLOWANCE;
-    doubled = doubled < regret ? doubled : regret;
-    set(&retain.allowance, doubled < get(&retain.peak) ? doubled : get(&retain.peak));
+    set(&retain.run, 0);
+    set(&retain.allowance, raised < get(&retain.peak) ? raised : get(&retain.peak));
     set(&retain.raised_ns, now);
     refresh_budget();
 }
@@ -169,8 +176,7 @@ static void decay(uint64_t now)
     uint64_t idle = now - get(&retain.raised_ns);
     if (get(&retain.allowance) != 0 && idle > delay * ALLOWANCE_LASTS) {
         uint64_t left = get(&retain.allowance) / 2;
-        set(&retain.allowance, left > FIRST_ALLOWANCE / 2 ? left : 0);
-        set(&retain.regret, 0);
+        set(&retain.allowance, left >= LEAST_ALLOWANCE ? left : 0);
         set(&retain.raised_ns, now - delay * (ALLOWANCE_LASTS - 1));
     }
 }
@@ -190,7 +196,6 @@ size_t hk_retain_trim(size_t keep)
     hk_lock_take(&retain.lock);
     size_t gone = purge_to(keep, true);
     set(&retain.allowance, 0);
-    set(&retain.regret, 0);
     set(&retain.purged, 0);
     refresh_budget();
     hk_lock_drop(&retain.lock);

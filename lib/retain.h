@@ -4,9 +4,9 @@
  * A budget of the whole process, enforced by the frees themselves: when retained bytes (free slabs whose
  * pages are still there, and cached big blocks) exceed it, the surplus goes back at once, so a process that
  * frees its load and then sleeps for ever has already given it back. The budget is the larger of
- * retain_bytes and retain_percent of the recent peak, plus an allowance that reuse has to prove: memory
- * needed again within purge_delay_ms of its purge doubles it, up to as much as was purged for nothing; it
- * decays with time.
+ * retain_bytes and retain_percent of the recent peak, plus an allowance that reuse has to prove: as much as
+ * was needed again within purge_delay_ms of its purge, for a program whose load swings to and fro. It is
+ * dropped when more is purged in one run than it is, and decays with time.
  */
 #ifndef HAKMEM_LIB_RETAIN_H
 #define HAKMEM_LIB_RETAIN_H
