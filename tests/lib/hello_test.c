@@ -386,6 +386,46 @@ static void tuning_survives_in_the_applied_values(void **state)
     finish(&s);
 }
 
+/* A hello at the end of a command that has no slow path after it. */
+static bool comes_last(struct stage *s, unsigned *turn)
+{
+    puppet_say(&s->puppet, (*turn)++ % 2 == 0 ? "alloc 7 100000 1" : "free 7");
+    return listener_accept(&s->listener, 0, &s->second);
+}
+
+static bool has_applied(struct stage *s, uint64_t generation)
+{
+    act(&s->puppet);
+    return greeting_counter(&s->second, s->puppet.pid, HK_PROCESS_AT(generation_applied)) == generation;
+}
+
+/* What a new daemon publishes before the process looks again may bring the new page to the very epoch that
+ * the old one had. */
+static void the_new_daemons_first_word_is_heard(void **state)
+{
+    (void)state;
+    struct stage s;
+    unsigned turn = 0;
+    memset(&s, 0, sizeof s);
+    listener_open(&s.listener);
+    puppet_start(&s.puppet, s.listener.dir, NULL);
+    listener_expect(&s.listener, &s.first);
+    greeting_set(&s.first, HK_TUNE_bin_cap, 64, 0);
+    greeting_publish(&s.first);
+    greeting_beat(&s.first, 1000, true);
+    act(&s.puppet);
+    listener_close(&s.listener);
+    listener_reopen(&s.listener);
+    CHECK(POLL_UNTIL(comes_last(&s, &turn)), "no second hello");
+    s.second.tuning.generation = s.first.tuning.generation;
+    greeting_set(&s.second, HK_TUNE_bin_cap, 32, 0);
+    uint64_t generation = greeting_publish(&s.second);
+    assert_int_equal(atomic_load(&s.second.page->epoch), atomic_load(&s.first.page->epoch));
+    CHECK(POLL_UNTIL(has_applied(&s, generation)), "the new daemon's first generation is not applied");
+    assert_int_equal(greeting_applied(&s.second, s.puppet.pid, HK_TUNE_bin_cap).value, 32);
+    finish(&s);
+}
+
 static void hellos_repeat_as_often_as_daemons_come(void **state)
 {
     (void)state;
@@ -441,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_new_daemon_is_greeted_with_new_descriptors),
         cmocka_unit_test(after_that_only_the_new_segment_moves),
         cmocka_unit_test(tuning_survives_in_the_applied_values),
+        cmocka_unit_test(the_new_daemons_first_word_is_heard),
         cmocka_unit_test(hellos_repeat_as_often_as_daemons_come),
         cmocka_unit_test(without_leave_it_does_not_come_back),
         cmocka_unit_test(a_living_daemon_is_not_greeted_twice),
