@@ -73,9 +73,17 @@ static void readopt_values(struct hk_family *family, const struct hk_process *he
 
 static void choose_policies(struct hk_family *family);
 
+/* A process that has put this page in place of an earlier one compares epochs alone, and must not find the
+ * number again that it saw there last: they go on from the time, which is above all earlier ones. */
+static void begin_epochs(struct hk_family *family, uint64_t now_ns)
+{
+    atomic_fetch_add_explicit(&family->segment.page->epoch, now_ns, memory_order_release);
+}
+
 void hk_tuner_take_up(struct hk_family *family, const struct hk_process *head, const struct hk_family *before,
                       bool readopt, uint64_t now_ns)
 {
+    begin_epochs(family, now_ns);
     find_numbers(family);
     if (before)
         inherit(family, before);

@@ -81,6 +81,28 @@ class RestartTest(Case):
         self.assertEqual(tuned(client, process.pid, "bin_cap")["source"], "default")
         self.assertEqual(process.command("show bin_cap")[:2], ["128", "default"])
 
+    def test_no_page_repeats_the_epochs_of_an_earlier_one(self):
+        # Who has put a page in place of another looks for nothing but a change of that number.
+        daemon = self.daemon()
+        client = daemon.client()
+        process = self.process(daemon)
+        self.appears(client, process.pid)
+        client.call("tune.set", pid=process.pid, tunables={"bin_cap": 64}, wait_ms=0)
+        last = int(process.command("page")[5])
+        for new_daemon in (False, True, True):
+            if new_daemon:
+                daemon = self.replace(daemon)
+                client = daemon.client()
+            hellos = client.call("info")["hellos_total"]
+            process.command("rehello")
+            poll(lambda: client.call("info")["hellos_total"] > hellos, "the hello")
+            poll(lambda: process.command("page")[2] != "0", "the heartbeat")
+            epoch = int(process.command("page")[5])
+            self.assertGreater(epoch, last)
+            client.call("trim", pid=process.pid, wait_ms=0)
+            last = int(process.command("page")[5])
+            self.assertGreater(last, epoch)
+
     def test_a_policy_that_is_no_more_does_not_come_back(self):
         first = self.daemon(policies={"a.json": {"policies": [
             {"name": "p", "match": {}, "tunables": {"bin_cap": 64}}]}})

@@ -212,7 +212,7 @@ class TuneTest(Case):
         client = daemon.client()
         process = self.process(daemon)
         self.appears(client, process.pid)
-        flags, expiry, beat, _, _ = (int(n) for n in process.command("page"))
+        flags, expiry, beat, *_ = (int(n) for n in process.command("page"))
         self.assertEqual((flags, expiry), (1, 3000))
         poll(lambda: int(process.command("page")[2]) > beat + 3, "the heartbeat")
         process.command("seccomp")

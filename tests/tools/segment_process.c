@@ -291,7 +291,8 @@ static void command_show(const char *rest)
     fflush(stdout);
 }
 
-/* What the tuning page says: flags, expiry_ms, heartbeat, generation, and how many cells it calls dead. */
+/* What the tuning page says: flags, expiry_ms, heartbeat, generation, how many cells it calls dead, and the
+ * epoch. */
 static void command_page(const char *rest)
 {
     const hk_au16 *dead = (const hk_au16 *)(const void *)((const char *)w.page + HK_TUNING_DEAD_OFF);
@@ -299,8 +300,9 @@ static void command_page(const char *rest)
     (void)rest;
     for (unsigned i = 0; i < HK_MAX_CELLS; i++)
         n += dead[i] != 0;
-    printf("ok %u %u %llu %llu %u\n", w.page->flags, w.page->expiry_ms, (unsigned long long)w.page->heartbeat,
-           (unsigned long long)w.page->generation, n);
+    printf("ok %u %u %llu %llu %u %llu\n", w.page->flags, w.page->expiry_ms,
+           (unsigned long long)w.page->heartbeat, (unsigned long long)w.page->generation, n,
+           (unsigned long long)w.page->epoch);
     fflush(stdout);
 }
 
