@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "lib/os.h"
 #include "lib/lock.h"
+#include "lib/os.h"
 #include "lib/process.h"
 #include "lib/syscall.h"
 
