@@ -328,8 +328,16 @@ void hk_control_page_begin(void)
     hk_lock_take(&state.lock);
 }
 
+/* Makes the next slow path look at the page, whatever it saw of this one or another before: no page gets as
+ * far as this epoch. 0 is for a fork unnoticed. */
+static void look_again(void)
+{
+    atomic_store_explicit(atomic_load(&hk_control.seen), UINT64_MAX, memory_order_relaxed);
+}
+
 static void use_page(const struct hk_tuning_page *page)
 {
+    look_again();
     state.heartbeat = atomic_load_explicit(&page->heartbeat, memory_order_relaxed);
     state.beat_ns = 0;
     state.trim_seen = atomic_load_explicit(&page->trim_command, memory_order_relaxed);
@@ -355,9 +363,5 @@ bool hk_control_fork_seen(void)
 void hk_control_after_fork(void)
 {
     hk_lock_init(&state.lock);
-    hk_au64 *seen = atomic_load(&hk_control.seen);
-    const struct hk_tuning_page *page = atomic_load(&hk_control.page);
-    uint64_t epoch = atomic_load_explicit(&page->epoch, memory_order_relaxed);
-    /* Neither 0, which is for a fork unnoticed, nor what is there: the parent may not have seen that yet. */
-    atomic_store_explicit(seen, epoch != 1 ? epoch - 1 : 2, memory_order_relaxed);
+    look_again(); /* the parent may not have seen what is there */
 }
