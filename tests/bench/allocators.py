@@ -3,6 +3,8 @@
 import dataclasses
 import glob
 import os
+import platform
+import subprocess
 
 
 class NotFound(Exception):
@@ -15,6 +17,7 @@ class Allocator:
     path: str  # of the library; of the C library itself for glibc
     is_libc: bool = False
     tune: str = ""  # HAKMEM_TUNE, for hakmem
+    version: str = ""  # of the package it came in, where there is one
 
     def expectation(self):
         """What a benchmark program compares the allocator with that serves it."""
@@ -54,6 +57,16 @@ def find_library(pattern):
     return os.path.realpath(found[0]) if found else None
 
 
+def package_version(package):
+    """What Debian's tool says, or an empty text."""
+    command = ["dpkg-query", "-W", "-f=${Version}", package]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{package} {result.stdout.strip()}"
+
+
 # Debian's packages, in the order of the report's columns.
 PEERS = {
     "jemalloc": ("libjemalloc.so.2", "libjemalloc2"),
@@ -65,7 +78,7 @@ NAMES = ["glibc", *PEERS, "hakmem"]
 
 def find(name, build):
     if name == "glibc":
-        return Allocator(name, libc_path(), is_libc=True)
+        return Allocator(name, libc_path(), is_libc=True, version=" ".join(platform.libc_ver()))
     plain, plus, tune = name.partition("+")
     if plain == "hakmem":
         path = os.path.join(build, "lib/libhakmem.so")
@@ -79,7 +92,7 @@ def find(name, build):
         path = find_library(pattern)
         if not path:
             raise NotFound(f"{name}: no {pattern} on this host (Debian: {package})")
-        return Allocator(name, path)
+        return Allocator(name, path, version=package_version(package))
     name, equals, path = name.partition("=")
     if not equals:
         raise NotFound(f"no allocator '{name}': one of {', '.join(NAMES)}, or NAME=PATH of a library, or "

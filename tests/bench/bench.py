@@ -3,18 +3,23 @@
 
 Runs are interleaved: in each run every row is measured with every allocator in turn, the first one
 another each time, so that what else the machine does meets all of them. Every program proves from inside
-which allocator serves it, and refuses to report another's figures. The report is Markdown; --json keeps
-all samples.
+which allocator serves it, and refuses to report another's figures. The report is Markdown, on standard output
+or in a file; --svg draws it, --json keeps all samples.
+
+To compare settings of hakmem, name it more than once: --against hakmem,hakmem+bin_cap=32,hakmem+thp=madvise.
 """
 
 import argparse
 import fnmatch
 import json
 import os
-import shutil
+import shlex
 import sys
 
 import allocators
+import catalogue
+import chart
+import figures
 import report
 import rows
 
@@ -33,6 +38,9 @@ def parse_arguments():
     add("--runs", type=int, default=5, metavar="N", help="interleaved runs (default: 5)")
     add("--quick", action="store_true", help="a twentieth of the operations, to see that all works")
     add("--json", metavar="FILE", help="write every sample and the machine there")
+    add("--markdown", metavar="FILE", help="write the report there, not to standard output")
+    add("--svg", metavar="FILE", help="draw the speeds there; a report in a file shows it")
+    add("--note", metavar="TEXT", default="", help="a sentence for the report's head")
     add("--build", default="build", metavar="DIR", help="build folder (default: build)")
     add("--list", action="store_true", help="list the rows and stop")
     args = parser.parse_args()
@@ -43,11 +51,12 @@ def parse_arguments():
 
 def choose_rows(parser, names):
     if not names:
-        return rows.ROWS
+        return catalogue.ROWS
     for name in names:
-        if not any(fnmatch.fnmatch(row.name, name) or row.group == name for row in rows.ROWS):
+        if not any(fnmatch.fnmatch(row.name, name) or row.group == name for row in catalogue.ROWS):
             parser.error(f"no row or group '{name}'; --list shows them")
-    return [row for row in rows.ROWS if any(fnmatch.fnmatch(row.name, n) or row.group == n for n in names)]
+    return [row for row in catalogue.ROWS
+            if any(fnmatch.fnmatch(row.name, n) or row.group == n for n in names)]
 
 
 def choose_allocators(parser, args):
@@ -65,13 +74,12 @@ def choose_allocators(parser, args):
     return chosen
 
 
-def drop_impossible(chosen):
+def drop_impossible(chosen, build):
     """Leaves out the rows whose programs this host lacks, and says so."""
     kept = []
     for row in chosen:
-        missing = [program for program in row.wants if not shutil.which(program)]
-        if missing:
-            print(f"bench: left out: {row.name}: no {', '.join(missing)}", file=sys.stderr)
+        if missing := row.missing(build):
+            print(f"bench: left out: {row.name}: {missing}", file=sys.stderr)
         else:
             kept.append(row)
     return kept
@@ -102,31 +110,80 @@ def measure(args, chosen_rows, chosen, share):
                     say_progress("")
                     print(f"bench: {row.name} with {allocator.name}: {failure}", file=sys.stderr)
                     continue
-                results[row.name].setdefault(allocator.name, report.Figures([])).samples.append(sample)
+                results[row.name].setdefault(allocator.name, figures.Figures([])).samples.append(sample)
     say_progress("")
     return results, not broken
+
+
+def write(path, content):
+    """All or nothing: a report that could not be written whole must not stand for one."""
+    temporary = f"{path}.new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(content)
+    os.replace(temporary, path)
+
+
+def check_outputs(parser, args):
+    """Before minutes of measuring, not after."""
+    for option in ("json", "markdown", "svg"):
+        path = getattr(args, option)
+        folder = os.path.dirname(os.path.abspath(path)) if path else "."
+        if not os.access(folder, os.W_OK) or (path and os.path.isdir(path)):
+            parser.error(f"--{option}: {path} cannot be written")
+
+
+def command_line():
+    """What was typed, less what names this machine's folders."""
+    words = iter(sys.argv[1:])
+    kept = []
+    for word in words:
+        if word == "--build":
+            next(words, None)
+        else:
+            kept.append(word)
+    return "./dev bench " + shlex.join(kept) if kept else "./dev bench"
+
+
+def write_reports(args, facts, chosen, chosen_rows, results, share):
+    settings = {"runs": args.runs, "share": share, "note": args.note, "chart": "",
+                "command": command_line(), "linked": False}
+    picture = chart.svg(chosen, chosen_rows, results) if args.svg else ""
+    if picture:
+        write(args.svg, picture)
+    elif args.svg:
+        print(f"bench: {args.svg}: not written: there is nothing to compare", file=sys.stderr)
+    if args.markdown:
+        folder = os.path.dirname(os.path.abspath(args.markdown))
+        settings["linked"] = os.path.exists(os.path.join(folder, "../tests/bench/bench.py"))
+        if picture:
+            settings["chart"] = os.path.relpath(args.svg, folder)
+    page = report.markdown(facts, chosen, chosen_rows, results, settings)
+    if args.markdown:
+        write(args.markdown, page)
+    else:
+        print(page)
+    if args.json:
+        document = report.as_json(facts, chosen, chosen_rows, results, settings)
+        write(args.json, json.dumps(document, indent=1) + "\n")
 
 
 def main():
     parser, args = parse_arguments()
     if args.list:
-        for row in rows.ROWS:
+        for row in catalogue.ROWS:
             print(f"{row.name:18} {row.group:10} {row.what}")
         return 0
     args.build = os.path.abspath(args.build)
-    chosen_rows = drop_impossible(choose_rows(parser, args.names))
+    check_outputs(parser, args)
+    chosen_rows = drop_impossible(choose_rows(parser, args.names), args.build)
     chosen = choose_allocators(parser, args)
     if not chosen_rows or not chosen:
         parser.error("nothing is left to measure")
     facts = report.machine()
     share = QUICK if args.quick else 1.0
     results, whole = measure(args, chosen_rows, chosen, share)
-    print(report.markdown(facts, chosen, chosen_rows, results, args.runs, share))
-    if args.json:
-        document = report.as_json(facts, chosen, chosen_rows, results, args.runs, share)
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
+    facts["load_average_at_end"] = os.getloadavg()[0]
+    write_reports(args, facts, chosen, chosen_rows, results, share)
     return 0 if whole else 1
 
 

@@ -9,7 +9,6 @@
  * are two. A malloc or a free is one op. The floor passes blocks of a table, as many as two rings hold: an
  * allocator that makes do with fewer, and so with fewer cache lines on their way, can be below it.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,6 @@ struct plan {
 
 struct side {
     const struct plan *plan;
-    pthread_barrier_t *start;
     struct ring *out, *in; /* NULL where nothing goes that way */
     unsigned index;
     uint64_t received;
@@ -38,17 +36,17 @@ struct side {
 static char *get_block(const struct side *side, uint64_t i, uint64_t random)
 {
     const struct plan *plan = side->plan;
-    size_t size = plan->min + (size_t)(((random >> 32) * plan->range) >> 32);
     if (plan->table)
         return plan->table + (side->index * FLOOR_BLOCKS + i % FLOOR_BLOCKS) * (plan->min + plan->range);
-    char *block = malloc(size);
+    char *block = malloc(bench_size(plan->min, plan->range, random));
     if (!block)
         abort();
     return block;
 }
 
-static void work(struct side *side)
+static void work(void *arg)
 {
+    struct side *side = arg;
     const struct plan *plan = side->plan;
     uint64_t state = 42 + side->index, behind = plan->both ? BEHIND : 0;
     for (uint64_t i = 0; i < plan->blocks + behind; i++) {
@@ -66,15 +64,6 @@ static void work(struct side *side)
     }
 }
 
-static void *second_thread(void *arg)
-{
-    struct side *side = arg;
-    bench_pin(side->index);
-    pthread_barrier_wait(side->start);
-    work(side);
-    return NULL;
-}
-
 static void check(const struct side *side)
 {
     uint64_t expected = side->in ? side->plan->blocks : 0;
@@ -87,25 +76,15 @@ static void check(const struct side *side)
 
 static uint64_t run(const struct plan *plan, struct ring rings[2])
 {
-    pthread_barrier_t start;
-    pthread_t thread;
-    pthread_barrier_init(&start, NULL, 2);
-    struct side first = {.plan = plan, .start = &start, .out = &rings[0], .index = 0};
-    struct side second = {.plan = plan, .start = &start, .in = &rings[0], .index = 1};
+    struct side sides[2] = {{.plan = plan, .out = &rings[0], .index = 0},
+                            {.plan = plan, .in = &rings[0], .index = 1}};
     if (plan->both) {
-        first.in = &rings[1];
-        second.out = &rings[1];
+        sides[0].in = &rings[1];
+        sides[1].out = &rings[1];
     }
-    if (pthread_create(&thread, NULL, second_thread, &second) != 0)
-        abort();
-    pthread_barrier_wait(&start);
-    uint64_t begin = bench_now_ns();
-    work(&first);
-    pthread_join(thread, NULL);
-    uint64_t ns = bench_now_ns() - begin;
-    pthread_barrier_destroy(&start);
-    check(&first);
-    check(&second);
+    uint64_t ns = bench_parallel(2, work, sides, sizeof *sides);
+    check(&sides[0]);
+    check(&sides[1]);
     return ns;
 }
 
@@ -115,15 +94,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: handoff BLOCKS MIN MAX one|both\n");
         return 2;
     }
-    struct plan plan = {.blocks = bench_number(argv[1], "BLOCKS", UINT64_MAX / 8),
-                        .min = bench_number(argv[2], "MIN", 1u << 20),
-                        .both = argv[4][0] == 'b'};
-    size_t max = bench_number(argv[3], "MAX", 1u << 20);
-    if (max < plan.min) {
-        fprintf(stderr, "handoff: MAX must not be under MIN\n");
-        return 2;
-    }
-    plan.range = max - plan.min + 1;
+    struct plan plan = {.blocks = bench_number(argv[1], "BLOCKS", UINT64_MAX / 8), .both = argv[4][0] == 'b'};
+    bench_range(argv + 2, 1u << 20, &plan.min, &plan.range);
     bench_start();
     bench_pin(0);
     struct ring *rings = bench_pages(2 * sizeof *rings);

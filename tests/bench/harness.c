@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,13 @@
 
 #include "tests/bench/allocator.h"
 
+#define THREADS_MAX 256u
+
 static struct allocator served_by;
+/* The set of the process as it was started: pinned threads must not narrow it for later ones. */
+static cpu_set_t allowed;
+static unsigned first_cpu;
+static uint64_t own_bytes; /* by bench_pages() */
 
 static _Noreturn void die(int status, const char *what, const char *detail)
 {
@@ -21,9 +28,18 @@ static _Noreturn void die(int status, const char *what, const char *detail)
     exit(status);
 }
 
+static void find_processors(void)
+{
+    const char *cpu = getenv("BENCH_CPU");
+    first_cpu = cpu ? (unsigned)strtoul(cpu, NULL, 10) : 0;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        die(1, "sched_getaffinity", strerror(errno));
+}
+
 void bench_start(void)
 {
     const char *expected = getenv("BENCH_EXPECT");
+    find_processors(); /* before there are threads */
     /* stdio's buffer is there before anything is counted. */
     static char buffer[4096];
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
@@ -36,27 +52,11 @@ void bench_start(void)
     }
 }
 
-unsigned bench_cpus(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
 void bench_pin(unsigned index)
 {
-    /* The set of the process as it was started: pinned threads must not narrow it for later ones. */
-    static cpu_set_t allowed;
-    static unsigned base;
-    if (CPU_COUNT(&allowed) == 0) {
-        const char *cpu = getenv("BENCH_CPU");
-        base = cpu ? (unsigned)strtoul(cpu, NULL, 10) : 0;
-        if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-            die(1, "sched_getaffinity", strerror(errno));
-    }
-    unsigned wanted = (index + base) % (unsigned)CPU_COUNT(&allowed);
+    if (CPU_COUNT(&allowed) == 0)
+        find_processors();
+    unsigned wanted = (index + first_cpu) % (unsigned)CPU_COUNT(&allowed);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &allowed) || wanted-- > 0)
             continue;
@@ -76,14 +76,70 @@ uint64_t bench_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+struct runner {
+    pthread_t thread;
+    pthread_barrier_t *start;
+    void (*work)(void *arg);
+    void *arg;
+    unsigned index;
+    uint64_t began, ended;
+};
+
+static void *run_one(void *arg)
+{
+    struct runner *runner = arg;
+    bench_pin(runner->index);
+    if (runner->start)
+        pthread_barrier_wait(runner->start);
+    runner->began = bench_now_ns();
+    runner->work(runner->arg);
+    runner->ended = bench_now_ns();
+    return NULL;
+}
+
+static void run_all(struct runner *runners, unsigned threads)
+{
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, threads);
+    for (unsigned i = 0; i < threads; i++) {
+        runners[i].start = &start;
+        if (pthread_create(&runners[i].thread, NULL, run_one, &runners[i]) != 0)
+            die(1, "pthread_create", strerror(errno));
+    }
+    for (unsigned i = 0; i < threads; i++)
+        pthread_join(runners[i].thread, NULL);
+    pthread_barrier_destroy(&start);
+}
+
+uint64_t bench_parallel(unsigned threads, void (*work)(void *arg), void *args, size_t arg_size)
+{
+    static struct runner runners[THREADS_MAX];
+    if (threads > THREADS_MAX)
+        die(1, "too many threads", NULL);
+    for (unsigned i = 0; i < threads; i++)
+        runners[i] = (struct runner){.work = work, .arg = (char *)args + i * arg_size, .index = i};
+    if (threads == 1)
+        run_one(runners);
+    else
+        run_all(runners, threads);
+    uint64_t began = UINT64_MAX, ended = 0;
+    for (unsigned i = 0; i < threads; i++) {
+        began = runners[i].began < began ? runners[i].began : began;
+        ended = runners[i].ended > ended ? runners[i].ended : ended;
+    }
+    return ended - began;
+}
+
 static uint64_t status_kib(FILE *status, const char *key)
 {
     char line[256];
     size_t len = strlen(key);
     rewind(status);
     while (fgets(line, sizeof line, status)) {
-        if (strncmp(line, key, len) == 0)
-            return strtoull(line + len, NULL, 10);
+        if (strncmp(line, key, len) == 0) {
+            uint64_t kib = strtoull(line + len, NULL, 10);
+            return kib - (own_bytes >> 10 < kib ? own_bytes >> 10 : kib);
+        }
     }
     die(1, "not in /proc/self/status", key);
 }
@@ -104,6 +160,7 @@ void *bench_pages(size_t bytes)
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (p == MAP_FAILED)
         die(1, "mmap", strerror(errno));
+    own_bytes += bytes;
     return p;
 }
 
@@ -119,13 +176,25 @@ uint64_t bench_number(const char *text, const char *what, uint64_t max)
     return v;
 }
 
+void bench_range(char **arguments, uint64_t limit, size_t *min, size_t *range)
+{
+    size_t max = bench_number(arguments[1], "MAX", limit);
+    *min = bench_number(arguments[0], "MIN", limit);
+    if (max < *min) {
+        fprintf(stderr, "bench: MAX must not be under MIN\n");
+        exit(2);
+    }
+    *range = max - *min + 1;
+}
+
 void bench_report(const struct bench_result *result, struct bench_memory memory)
 {
     /* Paths with quotes or backslashes are not escaped: none of the libraries measured has one. */
     printf("{\"program\": \"%s\", \"ops\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"floor_ns\": %" PRIu64
-           ", \"peak_rss_kib\": %" PRIu64 ", \"rss_kib\": %" PRIu64 ", \"allocator\": \"%s\"}\n",
+           ", \"peak_rss_kib\": %" PRIu64 ", \"rss_kib\": %" PRIu64 ", \"live_kib\": %" PRIu64
+           ", \"allocator\": \"%s\"}\n",
            result->name, result->ops, result->ns, result->floor_ns, memory.peak_kib, memory.rss_kib,
-           served_by.path);
+           result->live_kib, served_by.path);
     if (fflush(stdout) != 0)
         die(1, "standard output", strerror(errno));
 }

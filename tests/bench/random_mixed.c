@@ -1,11 +1,11 @@
 /*
  * random_mixed.c - random malloc and free over a set of slots.
  *
- * usage: random_mixed OPS MIN MAX [SLOTS] [SEED]
+ * usage: random_mixed OPS MIN MAX [SLOTS [THREADS [SEED]]]
  *
  * Each step picks a slot at random: an occupied one is freed, an empty one gets a block of MIN..MAX bytes
- * whose first and last byte are written. A malloc or a free is one op. The floor is the same loop where
- * blocks come from a small table.
+ * whose first and last byte are written. A malloc or a free is one op; OPS is for all threads together, each
+ * of which has slots of its own. The floor is the same loop where blocks come from a small table.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,118 +13,107 @@
 #include "tests/bench/harness.h"
 
 #define FLOOR_BLOCKS 64u
+#define THREADS_MAX  64u
 
-struct plan {
+struct worker {
     uint64_t ops;
     size_t min, range; /* sizes are min .. min + range - 1 */
-    uint64_t slots;    /* a power of two */
-    uint64_t seed;
+    uint64_t mask;     /* of the slots' index */
+    uint64_t state;    /* where a second run goes on */
+    char **slots;
+    char *table; /* the floor's blocks */
 };
 
-static size_t size_of(const struct plan *plan, uint64_t random)
+static void run(void *arg)
 {
-    return plan->min + (size_t)(((random >> 32) * plan->range) >> 32);
-}
-
-static void touch(char *block, size_t size)
-{
-    block[0] = 1;
-    block[size - 1] = 1;
-}
-
-/* Returns the state it ends with, so that a second call goes on where the first stopped. */
-static uint64_t run(const struct plan *plan, char **slots, uint64_t ops, uint64_t state)
-{
-    for (uint64_t i = 0; i < ops; i++) {
-        uint64_t random = bench_random(&state);
-        char **slot = &slots[random & (plan->slots - 1)];
+    struct worker *worker = arg;
+    struct worker w = *worker;
+    for (uint64_t i = 0; i < w.ops; i++) {
+        uint64_t random = bench_random(&w.state);
+        char **slot = &w.slots[random & w.mask];
         if (*slot) {
             free(*slot);
             *slot = NULL;
         } else {
-            size_t size = size_of(plan, random);
-            char *block = malloc(size);
-            if (!block)
-                abort();
-            touch(block, size);
-            *slot = block;
+            *slot = bench_block(bench_size(w.min, w.range, random));
         }
     }
-    return state;
+    worker->state = w.state;
 }
 
-static uint64_t run_floor(const struct plan *plan, char **slots, char *table, uint64_t ops, uint64_t state)
+static void run_floor(void *arg)
 {
-    size_t stride = plan->min + plan->range;
-    for (uint64_t i = 0; i < ops; i++) {
-        uint64_t random = bench_random(&state);
-        char **slot = &slots[random & (plan->slots - 1)];
+    struct worker *worker = arg;
+    struct worker w = *worker;
+    for (uint64_t i = 0; i < w.ops; i++) {
+        uint64_t random = bench_random(&w.state);
+        char **slot = &w.slots[random & w.mask];
         if (*slot) {
             BENCH_ESCAPE(*slot);
             *slot = NULL;
         } else {
-            size_t size = size_of(plan, random);
-            char *block = table + (random & (FLOOR_BLOCKS - 1)) * stride;
+            size_t size = bench_size(w.min, w.range, random);
+            char *block = w.table + (random & (FLOOR_BLOCKS - 1)) * (w.min + w.range);
             BENCH_ESCAPE(block);
-            touch(block, size);
+            bench_touch(block, size);
             *slot = block;
         }
     }
-    return state;
+    worker->state = w.state;
 }
 
-/* Enough for every slot to have been used several times. */
-static uint64_t warm_up_ops(const struct plan *plan)
+static void empty(void *arg)
 {
-    return 16 * plan->slots;
-}
-
-static void empty(const struct plan *plan, char **slots)
-{
-    for (uint64_t i = 0; i < plan->slots; i++) {
-        free(slots[i]);
-        slots[i] = NULL;
+    struct worker *w = arg;
+    for (uint64_t i = 0; i <= w->mask; i++) {
+        free(w->slots[i]);
+        w->slots[i] = NULL;
     }
 }
 
-static uint64_t measure_floor(const struct plan *plan, char **slots)
+/* Warms up, so that every slot has been used several times, and measures. */
+static uint64_t measure(struct worker *workers, unsigned threads, uint64_t ops, void (*work)(void *))
 {
-    char *table = bench_pages(FLOOR_BLOCKS * (plan->min + plan->range));
-    uint64_t state = run_floor(plan, slots, table, warm_up_ops(plan), plan->seed);
-    uint64_t start = bench_now_ns();
-    run_floor(plan, slots, table, plan->ops, state);
-    return bench_now_ns() - start;
+    for (unsigned i = 0; i < threads; i++)
+        workers[i].ops = 4 * (workers[i].mask + 1);
+    bench_parallel(threads, work, workers, sizeof *workers);
+    for (unsigned i = 0; i < threads; i++)
+        workers[i].ops = ops / threads;
+    return bench_parallel(threads, work, workers, sizeof *workers);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 4 || argc > 6) {
-        fprintf(stderr, "usage: random_mixed OPS MIN MAX [SLOTS] [SEED]\n");
+    struct worker workers[THREADS_MAX];
+    if (argc < 4 || argc > 7) {
+        fprintf(stderr, "usage: random_mixed OPS MIN MAX [SLOTS [THREADS [SEED]]]\n");
         return 2;
     }
-    struct plan plan = {.ops = bench_number(argv[1], "OPS", UINT64_MAX / 2),
-                        .min = bench_number(argv[2], "MIN", 1u << 30),
-                        .slots = argc > 4 ? bench_number(argv[4], "SLOTS", 1u << 24) : 8192,
-                        .seed = argc > 5 ? bench_number(argv[5], "SEED", UINT64_MAX) : 42};
-    size_t max = bench_number(argv[3], "MAX", 1u << 30);
-    if (max < plan.min || (plan.slots & (plan.slots - 1)) != 0) {
-        fprintf(stderr, "random_mixed: MAX must not be under MIN, and SLOTS must be a power of two\n");
+    uint64_t ops = bench_number(argv[1], "OPS", UINT64_MAX / 2);
+    uint64_t slots = argc > 4 ? bench_number(argv[4], "SLOTS", 1u << 24) : 8192;
+    unsigned threads = argc > 5 ? (unsigned)bench_number(argv[5], "THREADS", THREADS_MAX) : 1;
+    uint64_t seed = argc > 6 ? bench_number(argv[6], "SEED", UINT64_MAX / 2) : 42;
+    struct worker first = {.mask = slots - 1};
+    bench_range(argv + 2, 1u << 30, &first.min, &first.range);
+    if ((slots & (slots - 1)) != 0) {
+        fprintf(stderr, "random_mixed: SLOTS must be a power of two\n");
         return 2;
     }
-    plan.range = max - plan.min + 1;
     bench_start();
     bench_pin(0);
-
-    char **slots = bench_pages(plan.slots * sizeof *slots);
-    uint64_t state = run(&plan, slots, warm_up_ops(&plan), plan.seed);
-    uint64_t start = bench_now_ns();
-    run(&plan, slots, plan.ops, state);
-    uint64_t ns = bench_now_ns() - start;
+    for (unsigned i = 0; i < threads; i++) {
+        workers[i] = first;
+        workers[i].state = seed + i;
+        workers[i].slots = bench_pages(slots * sizeof(char *));
+        workers[i].table = bench_pages(FLOOR_BLOCKS * (first.min + first.range));
+    }
+    uint64_t ns = measure(workers, threads, ops, run);
+    bench_parallel(threads, empty, workers, sizeof *workers);
     struct bench_memory memory = bench_memory();
-    empty(&plan, slots);
-    uint64_t floor_ns = measure_floor(&plan, slots);
+    uint64_t floor_ns = measure(workers, threads, ops, run_floor);
     bench_report(
-        &(struct bench_result){.name = "random_mixed", .ops = plan.ops, .ns = ns, .floor_ns = floor_ns},
+        &(struct bench_result){
+            .name = "random_mixed", .ops = ops / threads * threads, .ns = ns, .floor_ns = floor_ns},
         memory);
     return 0;
 }

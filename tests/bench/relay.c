@@ -27,17 +27,6 @@ struct line {
     char **slots;
 };
 
-static char *new_block(struct line *line)
-{
-    uint64_t random = bench_random(&line->state);
-    size_t size = line->min + (size_t)(((random >> 32) * line->range) >> 32);
-    char *block = malloc(size);
-    if (!block)
-        abort();
-    block[0] = block[size - 1] = 1;
-    return block;
-}
-
 static void *thread_of_line(void *arg)
 {
     struct line *line = arg;
@@ -45,13 +34,13 @@ static void *thread_of_line(void *arg)
     for (uint64_t i = 0; i < line->replacements; i++) {
         char **slot = &line->slots[bench_random(&line->state) % SLOTS];
         free(*slot);
-        *slot = new_block(line);
+        *slot = bench_block(bench_size(line->min, line->range, bench_random(&line->state)));
     }
     return NULL;
 }
 
 /* Runs one line to its end: each thread starts when the one before it has ended. */
-static void *run_line(void *arg)
+static void run_line(void *arg)
 {
     struct line *line = arg;
     for (; line->left > 0; line->left--) {
@@ -60,21 +49,20 @@ static void *run_line(void *arg)
             abort();
         pthread_join(thread, NULL);
     }
-    return NULL;
 }
 
 static uint64_t run(struct line *lines, unsigned threads, unsigned generations)
 {
-    pthread_t runners[THREADS_MAX];
-    uint64_t begin = bench_now_ns();
-    for (unsigned i = 0; i < threads; i++) {
-        lines[i].left = generations;
-        if (pthread_create(&runners[i], NULL, run_line, &lines[i]) != 0)
-            abort();
-    }
     for (unsigned i = 0; i < threads; i++)
-        pthread_join(runners[i], NULL);
-    return bench_now_ns() - begin;
+        lines[i].left = generations;
+    return bench_parallel(threads, run_line, lines, sizeof *lines);
+}
+
+static void empty(void *arg)
+{
+    struct line *line = arg;
+    for (unsigned i = 0; i < SLOTS; i++)
+        free(line->slots[i]);
 }
 
 int main(int argc, char **argv)
@@ -84,24 +72,23 @@ int main(int argc, char **argv)
         return 2;
     }
     uint64_t ops = bench_number(argv[1], "OPS", UINT64_MAX / 2);
-    size_t min = bench_number(argv[2], "MIN", 1u << 20), max = bench_number(argv[3], "MAX", 1u << 20);
+    size_t min, range;
+    bench_range(argv + 2, 1u << 20, &min, &range);
     unsigned threads = (unsigned)bench_number(argv[4], "THREADS", THREADS_MAX);
-    if (max < min) {
-        fprintf(stderr, "relay: MAX must not be under MIN\n");
-        return 2;
-    }
     bench_start();
+    bench_pin(0);
     struct line *lines = bench_pages(threads * sizeof *lines);
     for (unsigned i = 0; i < threads; i++) {
         lines[i] = (struct line){.replacements = ops / 2 / threads / GENERATIONS + 1,
                                  .min = min,
-                                 .range = max - min + 1,
+                                 .range = range,
                                  .index = i,
                                  .state = 42 + i,
                                  .slots = bench_pages(SLOTS * sizeof(char *))};
     }
     run(lines, threads, 2); /* fills the slots */
     uint64_t ns = run(lines, threads, GENERATIONS);
+    bench_parallel(threads, empty, lines, sizeof *lines);
     bench_report(&(struct bench_result){.name = "relay",
                                         .ops = 2 * lines[0].replacements * GENERATIONS * threads,
                                         .ns = ns,

@@ -47,6 +47,13 @@ HK_INLINE void ring_put(struct ring *ring, void *item)
     atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
 }
 
+/* How many the consumer can take without waiting. */
+HK_INLINE uint64_t ring_ready(struct ring *ring)
+{
+    ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
+    return ring->tail_seen - atomic_load_explicit(&ring->head, memory_order_relaxed);
+}
+
 HK_INLINE void *ring_take(struct ring *ring)
 {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);

@@ -1,11 +1,9 @@
-"""What is measured: each row of the report, and how one sample of it is taken."""
+"""What a row of the report is, and how one sample of it is taken. catalogue.py lists the rows."""
 
 import dataclasses
 import json
 import os
 import subprocess
-
-import redis_row
 
 # Bounds a program that hangs; nothing that works comes near.
 TIMEOUT_S = 900
@@ -23,8 +21,9 @@ class Sample:
     ns: int
     floor_ns: int  # 0: this row has no floor
     peak_rss_kib: int
-    rss_kib: int
+    rss_kib: int  # when all blocks were freed, unless the row says otherwise; 0: not known
     allocator: str  # the object that served it, as proved from inside
+    live_kib: int = 0  # most that was live, as asked for; 0: not counted
     detail: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -32,99 +31,70 @@ class Sample:
         return self.ops / self.ns * 1e9
 
 
+def run_program(build, program, arguments, env, stdin=subprocess.DEVNULL):
+    """Runs a program of this folder; returns the object it prints."""
+    command = [os.path.join(build, "tests/bench", f"bench.{program}"), *arguments]
+    try:
+        result = subprocess.run(
+            command,
+            env=env,
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed(str(error)) from error
+    if result.returncode != 0:
+        raise Failed(f"{command[0]}: exit status {result.returncode}: {result.stderr.strip()[-500:]}")
+    return json.loads(result.stdout)
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A program of this folder with its arguments; OPS among them stands for ops, in the program's own
-    count (mallocs and frees, pairs of them, or blocks)."""
+    """A row's name, what it stands for, and how much of it is a sample."""
 
     name: str
     group: str
     what: str
-    program: str
-    arguments: tuple
-    ops: int
+    ops: int  # in the program's own count, which `counted` names
     unit: str = "M ops/s"
     unit_factor: float = 1e-6
-    counted: str = "operations"
+    counted: str = "mallocs and frees"
     wants: tuple = ()  # programs of the host
+    least: int = 1000  # ops of a quick run, at the least
+
+    def scaled(self, share):
+        return min(self.ops, max(self.least, int(self.ops * share)))
+
+    def missing(self, build):
+        """What this host or build lacks for it, or None."""
+        raise NotImplementedError
 
     def sample(self, build, allocator, share):
-        """Takes one; share (0..1) of the operations is done."""
-        ops = max(1000, int(self.ops * share))
-        command = [os.path.join(build, "tests/bench", f"bench.{self.program}")]
-        command += [str(ops) if a == "OPS" else a for a in self.arguments]
-        try:
-            result = subprocess.run(
-                command,
-                env=allocator.environment(build),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Failed(str(error)) from error
-        if result.returncode != 0:
-            raise Failed(f"{command[0]}: exit status {result.returncode}: {result.stderr.strip()[-500:]}")
-        measured = json.loads(result.stdout)
-        del measured["program"]
-        return Sample(**measured)
+        """Takes one; share (0..1) of the operations is done. Failed where it can't."""
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
-class RedisRow:
-    name: str = "redis"
-    group: str = "programs"
-    what: str = "redis-server, SET and GET of 200-byte values, half each"
-    ops: int = 400000
-    unit: str = "k requests/s"
-    unit_factor: float = 1e-3
-    counted: str = "requests"
-    wants: tuple = ("redis-server", "redis-benchmark")
+class OwnRow(Row):
+    """A program of this folder with its arguments; OPS among them stands for ops."""
+
+    program: str = ""
+    arguments: tuple = ()
+    floor_counts: bool = True  # no allocator can be below it
+
+    def missing(self, build):
+        path = os.path.join(build, "tests/bench", f"bench.{self.program}")
+        return None if os.path.exists(path) else f"{path} is not built"
 
     def sample(self, build, allocator, share):
-        try:
-            measured = redis_row.measure(build, allocator, max(2000, int(self.ops * share)))
-        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-            raise Failed(str(error)) from error
+        ops = str(self.scaled(share))
+        arguments = [ops if a == "OPS" else a for a in self.arguments]
+        measured = run_program(build, self.program, arguments, allocator.environment(build))
+        del measured["program"]
+        if not self.floor_counts:
+            measured["detail"] = {"table_ns": measured["floor_ns"]}
+            measured["floor_ns"] = 0
         return Sample(**measured)
-
-
-def random_row(name, what, low, high):
-    return Row(f"random-{name}", "random", f"random malloc and free, {what}", "random_mixed",
-               ("OPS", str(low), str(high)), 20_000_000)
-
-
-def pair_row(size, touch):
-    # Writing 32 KiB takes a thousand times what malloc takes: enough is enough.
-    ops = 10_000_000 if touch == "first" else min(10_000_000, 4 * 2**30 // size)
-    written = "first byte written" if touch == "first" else "all of it written"
-    return Row(f"pair-{size}-{touch}", "pair", f"malloc({size}) and free, {written}", "pairs",
-               ("OPS", str(size), touch), ops)
-
-
-def handoff_row(name, what, low, high, ways):
-    told = {"one": "one thread allocates {}, another frees",
-            "both": "two threads free each other's blocks, {}"}
-    return Row(f"handoff-{name}", "handoff", told[ways].format(what), "handoff",
-               ("OPS", str(low), str(high), ways), 5_000_000 if ways == "one" else 2_500_000)
-
-
-def relay_row(threads):
-    return Row(f"relay-{threads}", "relay",
-               f"{threads} threads at a time that end and leave their blocks to successors, 16..1024 B",
-               "relay", ("OPS", "16", "1024", str(threads)), 20_000_000)
-
-
-ROWS = [
-    *(random_row(str(size), f"{size} B", size, size) for size in (128, 256, 512, 1024)),
-    random_row("mixed", "16..1024 B", 16, 1024),
-    *(pair_row(size, touch) for touch in ("first", "whole") for size in (16, 64, 256, 1024, 4096, 32768)),
-    handoff_row("64", "64 B", 64, 64, "one"),
-    handoff_row("mixed", "16..1024 B", 16, 1024, "one"),
-    handoff_row("both-256", "256 B", 256, 256, "both"),
-    relay_row(1),
-    relay_row(2),
-    RedisRow(),
-]

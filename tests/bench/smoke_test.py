@@ -9,15 +9,47 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = os.environ["HAKMEM_BUILD"]
 LIB = os.environ["HAKMEM_LIB"]
+# Each benchmark program with arguments that make a short run; True where it has a floor.
 PROGRAMS = {
-    "random_mixed": ["1000", "16", "64"],
-    "pairs": ["1000", "64", "first"],
-    "handoff": ["1000", "16", "64", "both"],
-    "relay": ["1000", "16", "64", "2"],
+    "random_mixed": ("1000 16 64 64 2", True),
+    "pairs": ("1000 64 first", True),
+    "handoff": ("1000 16 64 both", True),
+    "relay": ("1000 16 64 2", False),
+    "big": ("1000 32 64 8 pages", False),
+    "brief": ("1000 2 10", False),
+    "burst": ("1000 16 64 64 random", False),
+    "calls": ("1000 aligned 16 64 64 64", False),
+    "crowd": ("1000 16 64 2 2", False),
+    "drift": ("4096 random", False),
+    "growth": ("1000 string", False),
+    "idle": ("1000 4", False),
+    "sharing": ("1000 2 8 passive", False),
+    "tiny": ("report", False),
+    "words": ("1000", False),
+}
+# What each must refuse, with a message.
+BAD_ARGUMENTS = {
+    "pairs": ("0 64 first", "-1 64 first", "10 64x first", "10 64", "10 64 half", "9e9 64 first",
+              "99999999999999999999999 64 first"),
+    "random_mixed": ("10 64 16", "10 16 64 1000", "10 16 64 64 65"),
+    "handoff": ("10 64 64 neither", "10 64 32 one"),
+    "relay": ("10 64 64 65",),
+    "big": ("10 64 64 8 ends", "10 32 64 8 middle", "10 32 64 5000 ends"),
+    "brief": ("10 65 10", "10 1 5000"),
+    "burst": ("10 16 64 64 sorted", "10 64 16 64 lifo"),
+    "calls": ("10 calloc 16 64 64 64", "10 aligned 16 64 64", "10 aligned 16 64 64 24", "10 malloc 16 64 64"),
+    "crowd": ("10 16 64 17 1", "10 16 64 1"),
+    "drift": ("4096 backwards", "0 random"),
+    "growth": ("10 rope", "10"),
+    "idle": ("10 30001",),
+    "launch": ("0 true", "1"),
+    "sharing": ("10 65 8 active", "10 2 8 both"),
+    "words": ("-5", ""),
 }
 
 
@@ -41,27 +73,64 @@ def bench(*arguments):
     return run([sys.executable, "-B", str(HERE / "bench.py"), "--build", BUILD, *arguments])
 
 
+def is_built(name):
+    """words is C++, which not every build has."""
+    return name != "words" or os.path.exists(os.path.join(BUILD, "tests/bench/bench.words"))
+
+
 class Programs(unittest.TestCase):
+    def test_each_is_tried_here(self):
+        sources = {path.stem for path in HERE.glob("*.c*") if path.suffix in (".c", ".cpp")}
+        self.assertEqual(sources - {"harness", "allocator", "probe", "launch"}, set(PROGRAMS))
+
     def test_each_reports_one_line(self):
-        for name, arguments in PROGRAMS.items():
+        for name, (arguments, has_floor) in PROGRAMS.items():
             with self.subTest(name):
-                result = program(name, *arguments, BENCH_EXPECT="libc")
+                if not is_built(name):
+                    continue
+                result = program(name, *arguments.split(), BENCH_EXPECT="libc")
                 self.assertEqual(result.returncode, 0, result.stderr)
                 measured = json.loads(result.stdout)
                 self.assertEqual(measured["program"], name)
-                self.assertGreaterEqual(measured["ops"], 1000)
+                self.assertGreaterEqual(measured["ops"], 1000 if name != "tiny" else 1)
                 for key in ("ns", "peak_rss_kib", "rss_kib"):
                     self.assertGreater(measured[key], 0, key)
-                self.assertEqual(measured["floor_ns"] > 0, name != "relay")
+                self.assertEqual(measured["floor_ns"] > 0, has_floor)
                 self.assertIn("libc.so", measured["allocator"])
 
     def test_each_refuses_another_allocator(self):
-        for name, arguments in PROGRAMS.items():
+        for name, (arguments, _) in PROGRAMS.items():
             with self.subTest(name):
-                result = program(name, *arguments, BENCH_EXPECT="/usr/lib/libother.so")
+                if not is_built(name):
+                    continue
+                result = program(name, *arguments.split(), BENCH_EXPECT="/usr/lib/libother.so")
                 self.assertEqual(result.returncode, 3)
                 self.assertEqual(result.stdout, "")
                 self.assertIn("refusing to report", result.stderr)
+
+    def test_bad_arguments_are_named(self):
+        for name, lines in BAD_ARGUMENTS.items():
+            for arguments in lines:
+                with self.subTest(f"{name} {arguments}"):
+                    if not is_built(name):
+                        continue
+                    result = program(name, *arguments.split())
+                    self.assertEqual(result.returncode, 2)
+                    self.assertNotEqual(result.stderr, "")
+
+    def test_launch_measures_what_it_starts(self):
+        result = program("launch", "3", "sh", "-c", "echo not to be seen; [ -z \"$LD_PRELOAD\" ]")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        measured = json.loads(result.stdout)
+        self.assertEqual(measured["ops"], 3)
+        for key in ("ns", "cpu_ns", "peak_rss_kib"):
+            self.assertGreater(measured[key], 0, key)
+        for command, named in ((["false"], "status 1"), (["sh", "-c", "kill -9 $$"], "signal 9"),
+                               (["/nonexistent/program"], "/nonexistent/program")):
+            result = program("launch", "3", *command)
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stdout, "")
+            self.assertIn(named, result.stderr)
 
     @unittest.skipUnless(os.path.exists(LIB), "libhakmem.so is not built")
     def test_a_preload_is_noticed(self):
@@ -70,18 +139,6 @@ class Programs(unittest.TestCase):
         result = program("pairs", "1000", "64", "first", LD_PRELOAD=LIB, BENCH_EXPECT=LIB)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(json.loads(result.stdout)["allocator"], os.path.realpath(LIB))
-
-    def test_bad_arguments_are_named(self):
-        for arguments in ("0 64 first", "-1 64 first", "10 64x first", "10 64", "10 64 half", "9e9 64 first",
-                          "99999999999999999999999 64 first"):
-            with self.subTest(arguments):
-                result = program("pairs", *arguments.split())
-                self.assertEqual(result.returncode, 2)
-                self.assertNotEqual(result.stderr, "")
-        self.assertEqual(program("random_mixed", "10", "64", "16").returncode, 2)
-        self.assertEqual(program("handoff", "10", "64", "64", "neither").returncode, 2)
-        self.assertEqual(program("relay", "10", "64", "64", "65").returncode, 2)
-        self.assertEqual(program("random_mixed", "10", "16", "64", "1000").returncode, 2)
 
     def test_the_probe_says_who_serves_a_program(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -93,22 +150,47 @@ class Programs(unittest.TestCase):
 
 
 class Runner(unittest.TestCase):
+    @unittest.skipUnless(os.path.exists(LIB), "libhakmem.so is not built")
+    def test_every_row_is_measured_drawn_and_written_down(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = {kind: os.path.join(folder, f"samples.{kind}") for kind in ("json", "markdown", "svg")}
+            options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
+            result = bench("--quick", "--runs", "1", "--against", "glibc,hakmem", *options)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stdout, "")
+            contents = {kind: pathlib.Path(file).read_text(encoding="utf-8") for kind, file in files.items()}
+            self.assertEqual(sorted(os.listdir(folder)), sorted(os.path.basename(f) for f in files.values()))
+        left_out = {line.split(": ")[2] for line in result.stderr.splitlines() if ": left out: " in line}
+        listed = {line.split()[0] for line in bench("--list").stdout.splitlines()}
+        document = json.loads(contents["json"])
+        self.assertEqual({row["name"] for row in document["rows"]}, listed - left_out)
+        self.assertTrue(left_out <= {"redis", "python", "sqlite", "gcc", "words"}, left_out)
+        drawn = xml.etree.ElementTree.fromstring(contents["svg"])
+        titles = [title.text for title in drawn.iter("{http://www.w3.org/2000/svg}title")]
+        for row in document["rows"]:
+            for name, library in (("glibc", "libc.so"), ("hakmem", os.path.realpath(LIB))):
+                served_by = row["allocators"][name]["samples"][0]["allocator"]
+                self.assertIn(library, served_by, row["name"])
+            self.assertIn(f"| {row['name']}, {row['unit']} |", contents["markdown"])
+            self.assertTrue(any(t.startswith(f"{row['name']}, hakmem: ") for t in titles), row["name"])
+        self.assertIn("(samples.svg)", contents["markdown"])
+        self.assertIn("| **all rows** |", contents["markdown"])
+
     def test_reports_what_was_asked_for(self):
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "samples.json")
-            result = bench("random-256", "pair-64-*", "handoff", "relay-2", "--quick", "--runs", "2",
+            result = bench("random-256", "pair-64-*", "relay", "handoff-64", "--quick", "--runs", "2",
                            "--against", "glibc", "--json", file)
             self.assertEqual(result.returncode, 0, result.stderr)
             document = json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
-        names = ["random-256", "pair-64-first", "pair-64-whole", "handoff-64", "handoff-mixed",
-                 "handoff-both-256", "relay-2"]
+        names = ["random-256", "pair-64-first", "pair-64-whole", "handoff-64", "relay-1", "relay-2"]
         self.assertEqual([row["name"] for row in document["rows"]], names)
         for row in document["rows"]:
             figures = row["allocators"]["glibc"]
             self.assertEqual(len(figures["samples"]), 2)
             self.assertLessEqual(figures["min"], figures["median"])
             self.assertLessEqual(figures["median"], figures["max"])
-            self.assertIn(f"| {row['name']} |", result.stdout)
+            self.assertIn(f"| {row['name']}, ", result.stdout)
         for key in ("cpu", "cpus", "kernel", "thp"):
             self.assertTrue(document["machine"][key], key)
         self.assertIn(document["machine"]["kernel"], result.stdout)
@@ -130,6 +212,8 @@ class Runner(unittest.TestCase):
             (["--against", "glibc+bin_cap=1"], "glibc+bin_cap: 1"),
             (["--against", "hakmem+bin_cap"], "TUNABLE=VALUE" if os.path.exists(LIB) else "not built"),
             (["--runs", "0"], "--runs"),
+            (["--svg", "/nonexistent/file.svg"], "/nonexistent/file.svg"),
+            (["--json", "/"], "--json"),
         ):
             with self.subTest(arguments):
                 result = bench(*arguments)
