@@ -219,6 +219,17 @@ def behind_part(rows, results, names):
     return text
 
 
+HOW = """## How it is measured
+
+- Runs are interleaved: in each, every row is measured with every allocator in turn, another one first each time.
+- Every program proves from inside which library serves its malloc, by name and by whose heap grows, and gives no
+  figures of another. Programs that are not the suite's own are asked by a library preloaded with the allocator's.
+- Threads are pinned to processors, one after the other; programs of one thread to one.
+- Nothing here greets a daemon. (What that costs is one message at the start.)
+- A figure is the median of the runs, with the least and the greatest; a row's ratio is of two medians.
+"""
+
+
 def row_list(rows, share):
     lines = [f"- {row.name}: {row.what}; {row.scaled(share):,} {row.counted}" for row in rows]
     return "## Rows\n\n" + "\n".join(lines) + "\n"
@@ -260,6 +271,7 @@ def markdown(facts, allocators, rows, results, settings):
         speed_tables(measured, results, names),
         above_floor_table(measured, results, names),
         memory_table(measured, results, names),
+        HOW,
         row_list(measured, settings["share"]),
     ]
     return "\n".join(part for part in parts if part)

@@ -7,8 +7,12 @@ First as `UNDER --plain ...`: where that fails, the surroundings are to blame an
 with libhakmem.so, which must do as well.
 """
 
+import os
 import subprocess
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from reachable import reachable
 
 
 def run(command):
@@ -17,6 +21,8 @@ def run(command):
 
 def main():
     under, *rest = sys.argv[1:]
+    os.environ["HAKMEM_LIB"] = reachable(os.environ["HAKMEM_LIB"])
+    rest = [reachable(word) if os.path.isabs(word) and os.path.isfile(word) else word for word in rest]
     plain = run([under, "--plain", *rest])
     if plain.returncode != 0:
         print(f"skipped: fails under the system's allocator too: {plain.stdout}{plain.stderr}")

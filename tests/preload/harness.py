@@ -6,8 +6,11 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from reachable import reachable
+
 SOURCE = os.environ["HAKMEM_SOURCE"]
-LIBRARY = os.environ["HAKMEM_LIB"]
+LIBRARY = reachable(os.environ["HAKMEM_LIB"])
 
 # Programs that Debian keeps out of the way.
 ELSEWHERE = "/usr/sbin:/usr/lib/postgresql/17/bin:/usr/lib/postgresql/16/bin:/usr/lib/postgresql/15/bin"

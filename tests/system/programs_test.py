@@ -9,9 +9,10 @@ import subprocess
 import sys
 import unittest
 
+from reachable import reachable
 from tool import BUILD, TOOL, Case, environment, is_alive, wait_until
 
-LIBRARY = os.environ.get("HAKMEM_LIB", os.path.join(BUILD, "lib", "libhakmem.so"))
+LIBRARY = reachable(os.environ.get("HAKMEM_LIB", os.path.join(BUILD, "lib", "libhakmem.so")))
 
 # Grows and exchanges blocks.
 WORK = """

@@ -1,0 +1,33 @@
+"""Programs and libraries for processes of other users, who may not come into the folder this was built in."""
+import atexit
+import os
+import shutil
+import stat
+import tempfile
+
+_folder = None
+
+
+def _open_to_all(path):
+    path = os.path.realpath(path)
+    if not os.stat(path).st_mode & stat.S_IROTH:
+        return False
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & stat.S_IXOTH:
+            return False
+    return True
+
+
+def reachable(path):
+    """The file itself, or a copy that everybody can read, which is removed at the end."""
+    global _folder
+    if _open_to_all(path):
+        return path
+    if _folder is None:
+        _folder = tempfile.mkdtemp(prefix="hakmem-", dir="/tmp")
+        atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+        os.chmod(_folder, 0o755)
+    copy = shutil.copy(path, _folder)
+    os.chmod(copy, 0o755)
+    return copy
