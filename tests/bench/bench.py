@@ -133,15 +133,15 @@ def check_outputs(parser, args):
 
 
 def command_line():
-    """What was typed, less what names this machine's folders."""
+    """What was typed, less what is of this run and this machine alone."""
     words = iter(sys.argv[1:])
     kept = []
     for word in words:
-        if word == "--build":
+        if word in ("--build", "--note"):
             next(words, None)
         else:
             kept.append(word)
-    return "./dev bench " + shlex.join(kept) if kept else "./dev bench"
+    return " ".join(["./dev bench", shlex.join(kept)]).strip()
 
 
 def write_reports(args, facts, chosen, chosen_rows, results, share):

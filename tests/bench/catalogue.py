@@ -25,14 +25,14 @@ GROUPS = {
 }
 
 
-def random_row(name, what, low, high, *, slots=8192, threads=1, ops=20_000_000):
+def random_row(name, what, low, high, *, slots=8192, threads=1, ops=30_000_000):
     return OwnRow(f"random-{name}", "random", f"{what}, {slots} slots", ops, program="random_mixed",
                   arguments=("OPS", str(low), str(high), str(slots), str(threads)))
 
 
 def pair_row(size, touch):
     # Writing 32 KiB takes a thousand times what malloc takes: enough is enough.
-    ops = 20_000_000 if touch == "first" else min(20_000_000, 8 * 2**30 // size)
+    ops = 50_000_000 if touch == "first" else min(40_000_000, 16 * 2**30 // size)
     written = "first byte written" if touch == "first" else "all of it written"
     return OwnRow(f"pair-{size}-{touch}", "pair", f"{size} B, {written}", ops, counted="pairs",
                   program="pairs", arguments=("OPS", str(size), touch))
@@ -49,30 +49,30 @@ def handoff_row(name, what, low, high, ways):
     told = {"one": "one thread allocates {}, another frees",
             "both": "two threads free each other's blocks, {}"}
     return OwnRow(f"handoff-{name}", "handoff", told[ways].format(what),
-                  4_000_000 if ways == "one" else 2_500_000, counted="blocks from each sender",
+                  5_000_000 if ways == "one" else 6_000_000, counted="blocks from each sender",
                   program="handoff", arguments=("OPS", str(low), str(high), ways), floor_counts=False)
 
 
 def crowd_row(producers, consumers):
     return OwnRow(f"handoff-{producers}-{consumers}", "handoff",
-                  f"{producers} producers, {consumers} consumers, 16..1024 B", 1_500_000, counted="blocks",
+                  f"{producers} producers, {consumers} consumers, 16..1024 B", 6_000_000, counted="blocks",
                   program="crowd", arguments=("OPS", "16", "1024", str(producers), str(consumers)))
 
 
 def relay_row(threads):
-    return OwnRow(f"relay-{threads}", "relay", f"{threads} at a time, 16..1024 B", 20_000_000,
+    return OwnRow(f"relay-{threads}", "relay", f"{threads} at a time, 16..1024 B", 60_000_000,
                   program="relay", arguments=("OPS", "16", "1024", str(threads)))
 
 
 def brief_row(abreast):
     return OwnRow(f"threads-{abreast}", "threads", f"{abreast} at a time, 100 blocks of 16..512 B each",
-                  10_000, "k threads/s", 1e-3, "threads", program="brief",
+                  15_000, "k threads/s", 1e-3, "threads", program="brief",
                   arguments=("OPS", str(abreast), "100"))
 
 
 def sharing_row(kind):
     told = {"active": "each writes what it allocates", "passive": "each got a block of the main thread"}
-    return OwnRow(f"sharing-{kind}", "sharing", f"2 threads, 8 B: {told[kind]}", 2_000_000, "M rounds/s",
+    return OwnRow(f"sharing-{kind}", "sharing", f"2 threads, 8 B: {told[kind]}", 3_000_000, "M rounds/s",
                   counted="rounds", program="sharing", arguments=("OPS", "2", "8", kind))
 
 
@@ -100,13 +100,13 @@ def drift_row(order, told):
 ROWS = [
     *(random_row(str(size), f"{size} B", size, size) for size in (128, 256, 512, 1024)),
     random_row("mixed", "16..1024 B", 16, 1024),
-    random_row("mixed-2t", "16..1024 B, 2 threads", 16, 1024, threads=2),
-    random_row("mixed-4t", "16..1024 B, 4 threads", 16, 1024, threads=4),
-    random_row("mixed-far", "16..1024 B", 16, 1024, slots=2**19, ops=5_000_000),
+    random_row("mixed-2t", "16..1024 B, 2 threads", 16, 1024, threads=2, ops=60_000_000),
+    random_row("mixed-4t", "16..1024 B, 4 threads", 16, 1024, threads=4, ops=60_000_000),
+    random_row("mixed-far", "16..1024 B", 16, 1024, slots=2**19, ops=8_000_000),
     *(pair_row(size, touch) for touch in ("first", "whole") for size in (16, 64, 256, 1024, 4096, 32768)),
-    *(burst_row("256k", 256, order, 15_000_000) for order in ("lifo", "fifo", "random")),
-    *(burst_row("32m", 32 << 10, order, 6_000_000) for order in ("lifo", "fifo", "random")),
-    *(burst_row("128m", 128 << 10, order, 5_000_000) for order in ("lifo", "fifo", "random")),
+    *(burst_row("256k", 256, order, 80_000_000) for order in ("lifo", "fifo", "random")),
+    *(burst_row("32m", 32 << 10, order, 12_000_000) for order in ("lifo", "fifo", "random")),
+    *(burst_row("128m", 128 << 10, order, 10_000_000) for order in ("lifo", "fifo", "random")),
     handoff_row("64", "64 B", 64, 64, "one"),
     handoff_row("mixed", "16..1024 B", 16, 1024, "one"),
     handoff_row("both-256", "256 B", 256, 256, "both"),
@@ -119,26 +119,26 @@ ROWS = [
     brief_row(8),
     sharing_row("active"),
     sharing_row("passive"),
-    big_row("1m", 32, 1024, 256, "ends", 600_000),
-    big_row("1m", 32, 1024, 256, "pages", 100_000),
-    big_row("64m", 1024, 65536, 16, "ends", 60_000),
+    big_row("1m", 32, 1024, 256, "ends", 2_500_000),
+    big_row("1m", 32, 1024, 256, "pages", 400_000),
+    big_row("64m", 1024, 65536, 16, "ends", 100_000),
     big_row("64m", 1024, 65536, 16, "pages", 150),
-    growth_row("string", "16 texts, each grows by 8..64 B at a time to 16 KiB", 6_000_000),
+    growth_row("string", "16 texts, each grows by 8..64 B at a time to 16 KiB", 20_000_000),
     growth_row("vector", "16 arrays, each doubles from 16 B to 1 MiB", 20_000),
-    growth_row("buffer", "one block grows by 64 KiB at a time to 64 MiB", 2500),
-    calls_row("calloc-mixed", "calloc, 16..1024 B, 8192 slots", 8_000_000, "calloc", "16", "1024", "8192"),
+    growth_row("buffer", "one block grows by 64 KiB at a time to 64 MiB", 3500),
+    calls_row("calloc-mixed", "calloc, 16..1024 B, 8192 slots", 20_000_000, "calloc", "16", "1024", "8192"),
     calls_row("calloc-big", "calloc, 32 KiB..1 MiB, 256 slots", 20_000, "calloc", "32768", "1048576", "256"),
-    calls_row("aligned-64", "aligned_alloc(64), 16..1024 B, 8192 slots", 8_000_000,
+    calls_row("aligned-64", "aligned_alloc(64), 16..1024 B, 8192 slots", 20_000_000,
               "aligned", "16", "1024", "8192", "64"),
-    calls_row("aligned-4096", "aligned_alloc(4096), 4..16 KiB, 1024 slots", 5_000_000,
+    calls_row("aligned-4096", "aligned_alloc(4096), 4..16 KiB, 1024 slots", 15_000_000,
               "aligned", "4096", "16384", "1024", "4096"),
     drift_row("in-order", "in their order"),
     drift_row("random", "at random"),
-    OwnRow("idle-1000", "idle", "1,000 threads, one woken at a time; RSS while all wait", 20_000,
+    OwnRow("idle-1000", "idle", "1,000 threads, one woken at a time; RSS while all wait", 40_000,
            "k wakes/s", 1e-3, "wakes", program="idle", arguments=("OPS", "1000")),
-    StartRow("start", "start", "a program of 100 mallocs", 400, "starts/s", 1, "starts", least=20),
+    StartRow("start", "start", "a program of 100 mallocs", 600, "starts/s", 1, "starts", least=20),
     RedisRow("redis", "programs", "redis-server, SET and GET of 200-byte values, half each; RSS with the data",
-             400_000, "k requests/s", 1e-3, "requests", ("redis-server", "redis-benchmark")),
+             600_000, "k requests/s", 1e-3, "requests", ("redis-server", "redis-benchmark")),
     LaunchedRow("python", "programs", "Python making and dropping small objects, PYTHONMALLOC=malloc",
                 1_500_000, "k objects/s", 1e-3, "objects", ("/usr/bin/python3",), prepare=prepare_python,
                 settings=(("PYTHONMALLOC", "malloc"), ("PYTHONHASHSEED", "0"))),

@@ -7,9 +7,9 @@
  * Blocks of LIVE_KIB in all are live. In each phase as many bytes are replaced, a block drawn at random
  * giving way to new ones of the phase's own range of sizes: what the old sizes leave behind is of use to the
  * new ones only if the allocator takes it apart or gives it back (after the idea of M. Johnstone and P.
- * Wilson, "The Memory Fragmentation Problem: Solved?", 1998). At the end all blocks are freed, as they stand in the table
- * or in random order. A malloc or a free is one op; peak RSS stands against the live bytes, and RSS at the
- * end against nothing.
+ * Wilson, "The Memory Fragmentation Problem: Solved?", 1998). At the end all blocks are freed, as they stand
+ * in the table or in random order. A malloc or a free is one op; peak RSS stands against the live bytes, and
+ * RSS at the end against nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>

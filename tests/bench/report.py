@@ -33,11 +33,13 @@ def cpu_model():
 def revision():
     """Which state of this tree was measured, or an empty text."""
     folder = os.path.dirname(os.path.abspath(__file__))
-    command = ["git", "-c", "safe.directory=*", "-C", folder, "describe", "--always", "--dirty"]
+    git = ["git", "-c", "safe.directory=*", "-C", os.path.join(folder, "../..")]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        named = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "lib", "shm"], capture_output=True, check=False)
     except (OSError, subprocess.CalledProcessError):
         return ""
+    return "revision " + named.stdout.strip() + (", with changes" if changed.returncode else "")
 
 
 def machine():
