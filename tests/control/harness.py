@@ -6,6 +6,7 @@ for what is to happen, with deadlines that only a hang can reach. Everything is 
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -18,6 +19,10 @@ BUILD = os.environ.get("HAKMEM_BUILD", os.path.join(os.path.dirname(__file__), "
 HAKMEMD = os.path.join(BUILD, "daemon", "hakmemd")
 SEGMENT_PROCESS = os.path.join(BUILD, "tests", "tools", "segment_process")
 DEADLINE = 120
+
+# An ordinary user may have as many descriptors on their way through sockets as one process may have open.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, min(_hard, 65536)), _hard))
 
 
 def poll(condition, what="a condition", deadline=DEADLINE):

@@ -118,8 +118,10 @@ class HostileTest(Case):
         poll(lambda: self.client.call("info")["hellos_refused_total"] >= 2999, "the refusals")
         self.assertEqual(self.client.call("info")["families"], 2)
         reasons = {r["reason"] for r in self.client.call("info")["last_refusals"]}
-        self.assertLessEqual(reasons, {"this segment is known already",
-                                       "too many hellos of one user (limits.hellos_per_s)"})
+        expected = {"this segment is known already", "too many hellos of one user (limits.hellos_per_s)"}
+        if os.getuid() != 0:  # the kernel limits how many descriptors a user may have on their way
+            expected.add("connected and left without a word")
+        self.assertLessEqual(reasons, expected)
         self.still_well()
         # What one process can cause does not fill the log.
         self.assertLess(self.server.log().count("refused"), 100)
