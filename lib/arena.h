@@ -151,10 +151,16 @@ int hk_arena_map_heap(unsigned id, size_t stride);
  * false: no memory. */
 bool hk_arena_open(void);
 
-/* A run of SuperSlabs for a huge block: at least bytes (whole pages) from its start are mapped, *mapped says
- * how many; its start is aligned to align (a power of two, at least 2 MiB). Returns the first one's number,
- * -1 without memory. *zeroed: all of it reads as zero. */
-int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zeroed);
+/* A run of SuperSlabs as it was got. */
+struct hk_run {
+    size_t mapped; /* bytes mapped from its start */
+    size_t fresh;  /* of them, those without pages so far */
+    bool zeroed;   /* all of it reads as zero */
+};
+
+/* A run of SuperSlabs for a huge block: at least bytes (whole pages) from its start are mapped, which is
+ * aligned to align (a power of two, at least 2 MiB). Returns the first one's number, -1 without memory. */
+int64_t hk_arena_take_run(size_t bytes, size_t align, struct hk_run *run);
 
 /* Whole SuperSlabs of addresses for bytes that are about to be moved there: what is mapped at their start may
  * be replaced. *mapped: their length. Returned unused by hk_arena_return_addresses(). */
@@ -168,6 +174,10 @@ size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped);
 /* Gives the pages of a run beyond new_mapped (whole pages, at least one) back; returns what is mapped then.
  */
 size_t hk_arena_shrink_run(uint32_t first, size_t mapped, size_t new_mapped);
+
+/* Gives a run to whoever wants slabs or runs next, its pages and all: retained memory. false: nothing was
+ * done. */
+bool hk_arena_keep_run(uint32_t first, uint32_t superslabs, size_t mapped);
 
 /* Gives a run back to the system. mapped: bytes mapped from its start. */
 void hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped);

@@ -18,13 +18,22 @@ static bool aligned_start(uint32_t superslab, size_t align)
     return (hk_superslab_start(superslab) & (align - 1)) == 0;
 }
 
-/* First run of n SuperSlabs at or above from that are closed or hinted empty; it may reach beyond the end. */
-static uint32_t find_run(uint32_t from, uint32_t n, size_t align)
+/* Hints for the SuperSlabs of a group: those that a run may have; of them, those with pages. */
+static uint64_t hints(uint32_t superslab, bool with_pages)
+{
+    const struct hk_group *group = hk_group_at(superslab / HK_SUPERSLABS_PER_GROUP);
+    uint64_t empty = atomic_load(&group->rows[HK_ROW_EMPTY]);
+    return with_pages ? empty & atomic_load(&group->rows[HK_ROW_RESIDENT])
+                      : empty | atomic_load(&group->rows[HK_ROW_CLOSED]);
+}
+
+/* First run of n SuperSlabs at or above from that are closed or hinted empty; it may reach beyond the end.
+ * with_pages: empty ones with pages only; UINT32_MAX if there is no such run. */
+static uint32_t find_run(uint32_t from, uint32_t n, size_t align, bool with_pages)
 {
     uint32_t run = 0, s = from;
     while (s < hk_ss.end) {
-        const struct hk_group *group = hk_group_at(s / HK_SUPERSLABS_PER_GROUP);
-        uint64_t word = atomic_load(&group->rows[HK_ROW_EMPTY]) | atomic_load(&group->rows[HK_ROW_CLOSED]);
+        uint64_t word = hints(s, with_pages);
         if (word >> (s % HK_SUPERSLABS_PER_GROUP) == 0) {
             s = (s / HK_SUPERSLABS_PER_GROUP + 1) * HK_SUPERSLABS_PER_GROUP;
             run = 0;
@@ -36,6 +45,8 @@ static uint32_t find_run(uint32_t from, uint32_t n, size_t align)
         if (run == n)
             return s - n;
     }
+    if (with_pages)
+        return UINT32_MAX;
     s = hk_ss.end - (s > hk_ss.end ? 0 : run);
     while (!aligned_start(s, align))
         s++;
@@ -67,8 +78,14 @@ static bool may_be_mapped(uint32_t first, uint32_t end)
 static int64_t claim_run(uint32_t n, size_t align)
 {
     uint32_t from = 0;
+    bool with_pages = hk_total(&hk_process.retained_bytes) >> HK_SUPERSLAB_SHIFT >= n;
     for (;;) {
-        uint32_t first = find_run(from, n, align);
+        uint32_t first = find_run(from, n, align, with_pages);
+        if (first == UINT32_MAX) {
+            with_pages = false;
+            from = 0;
+            continue;
+        }
         if (first + n > hk_ss.end && (!may_be_mapped(hk_ss.end, first + n) || !hk_ss_extend_end(first + n)))
             return -1;
         uint32_t s = first;
@@ -94,17 +111,20 @@ static void pass_over_mapped(uint32_t first, uint32_t n)
 }
 
 /* Takes claimed and closed SuperSlabs into a huge block that ends at `to`, mapping the closed ones up to
- * there; open ones stay as they are. *zeroed is cleared where those may hold something. 0, or -errno with
- * nothing taken; -EEXIST where another try elsewhere may do better. */
-static int map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
+ * there; open ones stay as they are. 0, or -errno with nothing taken; -EEXIST where another try elsewhere may
+ * do better. */
+static int map_run(uint32_t first, uint32_t n, uintptr_t to, struct hk_run *run)
 {
     uint32_t s = first, closed = 0;
     int err = 0;
+    run->zeroed = true;
+    run->fresh = 0;
     while (s < first + n) {
         closed = hk_ss_closed_run(s, first + n - s);
         if (closed == 0) {
-            if (atomic_load(&hk_superslab_at(s)->dirty) != 0)
-                *zeroed = false;
+            const struct hk_superslab *open = hk_superslab_at(s);
+            run->zeroed = run->zeroed && atomic_load(&open->dirty) == 0;
+            run->fresh += (size_t)__builtin_popcount(~atomic_load(&open->resident)) * HK_SLAB_BYTES;
             hk_ss.open--;
             hk_ss_uncount_mapped(1, HK_SUPERSLAB_BYTES); /* counted again with the whole run */
             hk_ss_set_state(s++, HK_SUPERSLAB_HUGE);
@@ -114,6 +134,7 @@ static int map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
         err = hk_os_map_at(lo, (hi < to ? hi : to) - lo);
         if (err != 0)
             break;
+        run->fresh += (hi < to ? hi : to) - lo;
         hk_ss_mark_used(s, closed, HK_SUPERSLAB_HUGE);
         s += closed;
     }
@@ -130,15 +151,16 @@ static int map_run(uint32_t first, uint32_t n, uintptr_t to, bool *zeroed)
     return err;
 }
 
-/* Claims and maps n SuperSlabs at first for a block that ends bytes behind their start. *mapped: the last one
- * is mapped to its end where it is open, or where too many are not. As map_run(). */
-static int fill_run(uint32_t first, uint32_t n, size_t bytes, size_t *mapped, bool *zeroed)
+/* Claims and maps n SuperSlabs at first for a block that ends bytes behind their start. The last one is
+ * mapped to its end where it is open, or where too many are not. As map_run(). */
+static int fill_run(uint32_t first, uint32_t n, size_t bytes, struct hk_run *run)
 {
-    *mapped = hk_ss_is_closed(first + n - 1) && hk_ss.tails < HK_MAX_TAILS ? bytes : n * HK_SUPERSLAB_BYTES;
-    int err = map_run(first, n, hk_superslab_start(first) + *mapped, zeroed);
+    bool in_part = hk_ss_is_closed(first + n - 1) && hk_ss.tails < HK_MAX_TAILS;
+    run->mapped = in_part ? bytes : n * HK_SUPERSLAB_BYTES;
+    int err = map_run(first, n, hk_superslab_start(first) + run->mapped, run);
     if (err == 0) {
-        hk_ss_count_mapped(n, *mapped);
-        hk_ss.tails += hk_ss_has_tail(*mapped);
+        hk_ss_count_mapped(n, run->mapped);
+        hk_ss.tails += hk_ss_has_tail(run->mapped);
     }
     return err;
 }
@@ -149,7 +171,7 @@ static void advise_run(uint32_t first, size_t mapped)
         hk_os_advise_huge(hk_superslab_start(first), mapped, true);
 }
 
-int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zeroed)
+int64_t hk_arena_take_run(size_t bytes, size_t align, struct hk_run *run)
 {
     if (bytes > HK_WINDOW_BYTES || align > HK_WINDOW_BYTES)
         return -1;
@@ -157,14 +179,13 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, size_t *mapped, bool *zero
     int64_t first;
     int err = -ENOMEM;
     hk_lock_take(&hk_ss.lock);
-    do {
-        *zeroed = true;
+    do
         first = claim_run(n, align);
-    } while (first >= 0 && (err = fill_run((uint32_t)first, n, bytes, mapped, zeroed)) == -EEXIST);
+    while (first >= 0 && (err = fill_run((uint32_t)first, n, bytes, run)) == -EEXIST);
     hk_lock_drop(&hk_ss.lock);
     if (first < 0 || err != 0)
         return -1;
-    advise_run((uint32_t)first, *mapped);
+    advise_run((uint32_t)first, run->mapped);
     return first;
 }
 
@@ -264,21 +285,19 @@ size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
         return new_mapped;
     hk_lock_take(&hk_ss.lock);
     uint32_t next = first + n, s = next;
-    size_t added = 0;
+    struct hk_run run = {.mapped = 0};
     int err = -ENOMEM;
     if (next + more <= hk_ss.end || hk_ss_extend_end(next + more)) {
         while (s < next + more && (hk_ss_is_closed(s) || hk_ss_claim(s)))
             s++;
-        if (s == next + more) {
-            bool zeroed = true;
-            err = fill_run(next, more, new_mapped - n * HK_SUPERSLAB_BYTES, &added, &zeroed);
-        } else {
+        if (s == next + more)
+            err = fill_run(next, more, new_mapped - n * HK_SUPERSLAB_BYTES, &run);
+        else
             give_claimed_back(next, s - next);
-        }
     }
     hk_lock_drop(&hk_ss.lock);
     if (err == 0)
-        return n * HK_SUPERSLAB_BYTES + added;
+        return n * HK_SUPERSLAB_BYTES + run.mapped;
     hk_arena_shrink_run(first, n * HK_SUPERSLAB_BYTES, mapped);
     return 0;
 }
@@ -295,6 +314,25 @@ size_t hk_arena_shrink_run(uint32_t first, size_t mapped, size_t new_mapped)
     hk_ss.tails += hk_ss_has_tail(new_mapped) - hk_ss_has_tail(mapped);
     hk_lock_drop(&hk_ss.lock);
     return new_mapped;
+}
+
+bool hk_arena_keep_run(uint32_t first, uint32_t n, size_t mapped)
+{
+    if (!map_rest(first, mapped, n * HK_SUPERSLAB_BYTES))
+        return false;
+    hk_lock_take(&hk_ss.lock);
+    for (uint32_t s = first; s < first + n; s++) {
+        size_t left = mapped - (size_t)(s - first) * HK_SUPERSLAB_BYTES;
+        uint32_t slabs = (uint32_t)((left + HK_SLAB_BYTES - 1) >> HK_SLAB_SHIFT);
+        uint32_t pages = slabs < HK_SLABS_PER_SUPERSLAB ? (UINT32_C(1) << slabs) - 1 : HK_ALL_SLABS;
+        atomic_store(&hk_superslab_at(s)->dirty, pages);
+        atomic_store(&hk_superslab_at(s)->resident, pages);
+        hk_ss_set_state(s, HK_SUPERSLAB_OPEN);
+        hk_ss.open++;
+        hk_ss_unclaim(s);
+    }
+    hk_lock_drop(&hk_ss.lock);
+    return true;
 }
 
 /* Where unmapping would split too many mappings, or the kernel refuses: the pages go, the addresses stay. */

@@ -97,7 +97,7 @@ size_t hk_big_usable(const char *call, const void *p, uint32_t slab)
 static void *take_cached(size_t bytes, size_t align)
 {
     struct hk_cached block;
-    if (!hk_big_cache_take(bytes, align, &block))
+    if (!hk_big_last_take(bytes, align, &block) && !hk_big_cache_take(bytes, align, &block))
         return NULL;
     struct hk_slab *s = hk_slab_at(block.slab);
     hk_uncount(&hk_process.retained_bytes, held(s));
@@ -120,17 +120,18 @@ static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
 
 static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
 {
-    size_t mapped;
-    int64_t first = hk_arena_take_run(bytes, align < HK_SUPERSLAB_BYTES ? HK_SUPERSLAB_BYTES : align, &mapped,
-                                      zeroed);
+    struct hk_run run;
+    int64_t first = hk_arena_take_run(bytes, align < HK_SUPERSLAB_BYTES ? HK_SUPERSLAB_BYTES : align, &run);
     if (first < 0)
         return NULL;
+    *zeroed = run.zeroed;
     uint32_t slab = (uint32_t)first * HK_SLABS_PER_SUPERSLAB;
     struct hk_slab *s = hk_slab_at(slab);
-    s->span = superslabs_for(mapped);
-    s->mapped = mapped;
+    s->span = superslabs_for(run.mapped);
+    s->mapped = run.mapped;
     s->moved = false;
-    hk_retain_faulted(mapped);
+    if (run.fresh != 0)
+        hk_retain_faulted(run.fresh);
     return enter(slab, HK_SLAB_HUGE, bytes);
 }
 
@@ -153,47 +154,60 @@ void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
     return p;
 }
 
-/* To the SuperSlab, or to the system. Returns the bytes that went back to the system. */
-static size_t give(uint32_t slab)
+/* To the SuperSlab; a huge one, if it may be kept and there is room for it in what is retained, to whoever
+ * wants its SuperSlabs next; or to the system. Returns the bytes that went back to the system. */
+static size_t give(uint32_t slab, bool may_keep)
 {
     struct hk_slab *s = hk_slab_at(slab);
     size_t mapped = s->mapped;
+    uint32_t first = slab / HK_SLABS_PER_SUPERSLAB;
     if (mapped == 0) {
         hk_slabs_give(slab, s->span);
         return 0;
     }
     if (s->moved)
         hk_arena_uncount_moved();
-    hk_arena_give_run(slab / HK_SLABS_PER_SUPERSLAB, s->span, mapped);
+    else if (may_keep && hk_retain_has_room(mapped) && hk_arena_keep_run(first, s->span, mapped))
+        return 0;
+    hk_arena_give_run(first, s->span, mapped);
     return mapped;
 }
 
-/* One that was kept. */
-static size_t give_cached(uint32_t slab)
+/* One that was in the cache. */
+static size_t give_cached(uint32_t slab, bool may_keep)
 {
     hk_uncount(&hk_process.retained_bytes, held(hk_slab_at(slab)));
-    return give(slab);
+    return give(slab, may_keep);
+}
+
+/* Slabs of an earlier block join their neighbours again: only the last one is kept whole. */
+static void keep_big(uint32_t slab)
+{
+    struct hk_cached block = {.slab = slab, .bytes = held(hk_slab_at(slab))}, older;
+    if (block.bytes > hk_param(HK_TUNE_big_cache_bytes)) {
+        (void)give(slab, true);
+        return;
+    }
+    hk_count(&hk_process.retained_bytes, block.bytes);
+    if (hk_big_last_put(block, &older))
+        (void)give_cached(older.slab, true);
 }
 
 /* The newest blocks are the likeliest to be asked for again: older ones make room. */
-static bool keep(uint32_t slab)
+static bool keep_huge(uint32_t slab)
 {
     const struct hk_slab *s = hk_slab_at(slab);
-    if (s->moved)
-        return false; /* a mapping of its own, and those are limited */
     struct hk_cached block = {.slab = slab, .bytes = held(s)}, older;
     uint64_t limit = hk_param(HK_TUNE_big_cache_bytes);
-    if (block.bytes > limit)
-        return false;
+    if (s->moved || block.bytes > limit)
+        return false; /* moved: a mapping of its own, and those are limited */
     hk_count(&hk_process.retained_bytes, block.bytes);
     while (!hk_big_cache_put(block, limit)) {
         if (!hk_big_cache_evict_oldest(&older)) {
             hk_uncount(&hk_process.retained_bytes, block.bytes);
             return false;
         }
-        size_t gone = give_cached(older.slab);
-        if (gone != 0)
-            hk_count(&hk_process.purged_bytes_total, gone);
+        hk_retain_purged(give_cached(older.slab, true));
     }
     return true;
 }
@@ -207,11 +221,10 @@ void hk_big_free(void *p, uint32_t slab)
         hk_die_not_a_block("free", p);
     size_t bytes = s->bytes;
     count_dead(s, kind);
-    if (!keep(slab)) {
-        size_t gone = give(slab);
-        if (gone != 0)
-            hk_count(&hk_process.purged_bytes_total, gone);
-    }
+    if (s->mapped == 0)
+        keep_big(slab);
+    else if (!keep_huge(slab))
+        hk_retain_purged(give(slab, true));
     hk_retain_check(bytes);
 }
 
@@ -219,8 +232,10 @@ size_t hk_big_cache_drain(size_t bytes)
 {
     struct hk_cached block;
     size_t gone = 0;
+    if (bytes != 0 && hk_big_last_evict(&block))
+        gone += give_cached(block.slab, false);
     while (gone < bytes && hk_big_cache_evict_fit(bytes - gone, &block))
-        gone += give_cached(block.slab); /* a run of slabs stays retained, as slabs */
+        gone += give_cached(block.slab, false); /* a run of slabs stays retained, as slabs */
     return gone;
 }
 

@@ -130,6 +130,30 @@ bool hk_big_cache_evict_fit(size_t bytes, struct hk_cached *block)
     return false;
 }
 
+static hk_au64 last;
+
+bool hk_big_last_put(struct hk_cached block, struct hk_cached *older)
+{
+    uint64_t word = atomic_exchange(&last, pack(block));
+    *older = unpack(word);
+    return word != 0;
+}
+
+bool hk_big_last_take(size_t bytes, size_t align, struct hk_cached *block)
+{
+    uint64_t word = atomic_load_explicit(&last, memory_order_relaxed);
+    *block = unpack(word);
+    return word != 0 && block->bytes == hk_round_up(bytes, HK_SLAB_BYTES) &&
+           (hk_slab_start(block->slab) & (align - 1)) == 0 && atomic_compare_exchange_strong(&last, &word, 0);
+}
+
+bool hk_big_last_evict(struct hk_cached *block)
+{
+    uint64_t word = atomic_load_explicit(&last, memory_order_relaxed);
+    *block = unpack(word);
+    return word != 0 && atomic_compare_exchange_strong(&last, &word, 0);
+}
+
 void hk_big_cache_after_fork(void)
 {
     uint64_t bytes = 0;

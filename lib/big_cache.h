@@ -1,5 +1,5 @@
 /*
- * big_cache.h - a few freed big blocks, kept whole.
+ * big_cache.h - a few freed big and huge blocks, kept whole.
  *
  * A fixed array of atomic words, each a block or nothing: putting and taking is one compare-and-swap, and a
  * fork at any instant leaves each block in one place. Knows blocks only as slab numbers and lengths.
@@ -23,6 +23,15 @@ bool hk_big_cache_put(struct hk_cached block, uint64_t limit);
 /* The best fit for a length: at least bytes, and at most an eighth or part of a slab more; on the alignment.
  */
 bool hk_big_cache_take(size_t bytes, size_t align, struct hk_cached *block);
+
+/* The block that was freed last has a place of its own, for programs that free one and ask for the same
+ * again. put: keeps the block there and returns whether there was another, in *older. take: true if it is
+ * there, and as long as wanted to the slab. */
+bool hk_big_last_put(struct hk_cached block, struct hk_cached *older);
+bool hk_big_last_take(size_t bytes, size_t align, struct hk_cached *block);
+
+/* Whatever is there; false when nothing is. */
+bool hk_big_last_evict(struct hk_cached *block);
 
 /* About the block that was put first; false when empty. */
 bool hk_big_cache_evict_oldest(struct hk_cached *block);

@@ -18,30 +18,54 @@ static unsigned hand_over(unsigned heap, unsigned size_class, struct gathered *g
     return hk_slab_push(slab, heap, size_class, &g->chain, emptied) ? count : 0;
 }
 
-/* The slab of a block that a list leads to. */
-static uint32_t slab_of_listed(const void *before, const void *block, unsigned size_class)
+/* What the blocks of a list are checked against. */
+struct expected {
+    uintptr_t base;
+    size_t slabs;
+    const hk_au16 *metas;
+    struct hk_class_info info;
+    unsigned meta, size_class;
+};
+
+static struct expected expect(unsigned size_class)
 {
-    size_t slab = hk_slab_of(block);
-    if (HK_UNLIKELY(slab >= hk_arena_slabs() || hk_meta_of(slab) != hk_bin_offset_of_class(size_class)))
-        hk_die_damaged_list(before, block, size_class);
-    if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, block)))
+    return (struct expected){.base = hk_arena_base(),
+                             .slabs = hk_arena_slabs(),
+                             .metas = hk_meta_words(),
+                             .info = hk_classes[size_class],
+                             .meta = hk_bin_offset_of_class(size_class),
+                             .size_class = size_class};
+}
+
+/* The slab of a block that a list leads to. */
+HK_INLINE uint32_t slab_of_listed(const struct expected *e, const void *before, const void *block)
+{
+    uintptr_t at = (uintptr_t)block - e->base;
+    size_t slab = at >> HK_SLAB_SHIFT;
+    if (HK_UNLIKELY(slab >= e->slabs ||
+                    atomic_load_explicit(&e->metas[slab], memory_order_relaxed) != e->meta))
+        hk_die_damaged_list(before, block, e->size_class);
+    uint32_t offset = (uint32_t)at & (HK_SLAB_BYTES - 1);
+    uint32_t index = (uint32_t)(((uint64_t)offset * e->info.reciprocal) >> 32);
+    if (HK_UNLIKELY(index * e->info.bytes != offset || index >= e->info.capacity))
         hk_die_interior(block, (uint32_t)slab);
     return (uint32_t)slab;
 }
 
 /* What follows the last block that was counted: nothing; or one more (lib/account.h: hk_odd_list). A block
  * that was freed twice makes a list without an end. */
-static void check_end(const void *before, const void *block, unsigned size_class)
+static void check_end(const struct expected *e, const void *before, const void *block)
 {
     if (HK_LIKELY(block == NULL))
         return;
-    slab_of_listed(before, block, size_class);
+    slab_of_listed(e, before, block);
     if (hk_next(block) != NULL)
-        hk_die_double_free(block, size_class);
+        hk_die_double_free(block, e->size_class);
 }
 
 unsigned hk_flush_list(unsigned heap, unsigned size_class, void *first, unsigned count, bool *emptied)
 {
+    const struct expected e = expect(size_class);
     struct gathered table[CHAINS];
     for (unsigned i = 0; i < CHAINS; i++)
         table[i].slab = 0;
@@ -49,7 +73,7 @@ unsigned hk_flush_list(unsigned heap, unsigned size_class, void *first, unsigned
     void *block = first, *before = NULL;
     /* One less than counted is possible as well. */
     for (; count > 1 || (count == 1 && block != NULL); count--) {
-        uint32_t slab = slab_of_listed(before, block, size_class);
+        uint32_t slab = slab_of_listed(&e, before, block);
         before = block;
         void *next = hk_next(block);
         struct gathered *g = &table[slab % CHAINS];
@@ -58,6 +82,7 @@ unsigned hk_flush_list(unsigned heap, unsigned size_class, void *first, unsigned
                 remote += hand_over(heap, size_class, g, emptied);
             g->slab = slab + 1;
             g->chain = (struct hk_chain){block, block, 1};
+            hk_slab_expect(slab); /* its word will be wanted in a while */
         } else {
             hk_set_next(block, g->chain.first);
             g->chain.first = block;
@@ -65,7 +90,7 @@ unsigned hk_flush_list(unsigned heap, unsigned size_class, void *first, unsigned
         }
         block = next;
     }
-    check_end(before, block, size_class);
+    check_end(&e, before, block);
     for (unsigned i = 0; i < CHAINS; i++) {
         if (table[i].slab != 0)
             remote += hand_over(heap, size_class, &table[i], emptied);

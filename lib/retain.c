@@ -12,6 +12,7 @@
 #define NS_PER_MS       UINT64_C(1000000)
 #define DECAY_NS        (1000 * NS_PER_MS)  /* the recent peak sinks by an eighth of its excess each second */
 #define LEAST_ALLOWANCE (UINT64_C(1) << 20) /* less than that is none, once it sinks */
+#define RUN_OF_AN_END   4                   /* times the allowance: sizes may swing too, and widely */
 #define ALLOWANCE_LASTS 16 /* times purge_delay_ms without another raise, then it halves each delay */
 
 /* Guarded by the lock, but read without it where a stale value does no harm. */
@@ -95,18 +96,32 @@ static uint64_t purge_goal(uint64_t budget)
     return budget - budget / 8;
 }
 
-/* More goes in one run than ever came back: this is no swinging to and fro, but a load that ends. What was
- * kept for it goes too. */
+/* Far more goes in one run than came back before: this is no swinging to and fro, but a load that ends. What
+ * was kept for it goes too. */
 static void note_purged(size_t gone)
 {
     uint64_t run = get(&retain.run) + gone;
     set(&retain.run, run);
     set(&retain.purged_ns, hk_os_now_ns());
     set(&retain.purged, get(&retain.purged) + gone);
-    if (run > get(&retain.allowance) && get(&retain.allowance) != 0) {
+    if (run / RUN_OF_AN_END > get(&retain.allowance) && get(&retain.allowance) != 0) {
         set(&retain.allowance, 0);
         refresh_budget();
     }
+}
+
+bool hk_retain_has_room(size_t bytes)
+{
+    refresh_budget();
+    return hk_total(&hk_process.retained_bytes) + bytes <= get(&retain.budget);
+}
+
+void hk_retain_purged(size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    hk_count(&hk_process.purged_bytes_total, bytes);
+    note_purged(bytes);
 }
 
 static void purge_surplus(void)

@@ -6,7 +6,7 @@
  * frees its load and then sleeps for ever has already given it back. The budget is the larger of
  * retain_bytes and retain_percent of the recent peak, plus an allowance that reuse has to prove: as much as
  * was needed again within purge_delay_ms of its purge, for a program whose load swings to and fro. It is
- * dropped when more is purged in one run than it is, and decays with time.
+ * dropped when far more is purged in one run than it is, and decays with time.
  */
 #ifndef HAKMEM_LIB_RETAIN_H
 #define HAKMEM_LIB_RETAIN_H
@@ -21,6 +21,12 @@ void hk_retain_check(size_t freed);
 
 /* Memory without pages was taken into use: what was purged of that a short while ago was purged in vain. */
 void hk_retain_faulted(size_t bytes);
+
+/* Whether so many bytes more may be kept, by the budget as it is. */
+bool hk_retain_has_room(size_t bytes);
+
+/* A huge block of so many bytes (or 0) has gone back to the system by itself. */
+void hk_retain_purged(size_t bytes);
 
 /* With the time, on slow paths: lets the budget decay. */
 void hk_retain_tick(uint64_t now_ns);

@@ -282,7 +282,8 @@ bool hk_slab_push(uint32_t slab, unsigned heap, unsigned size_class, const struc
     }
     if (remote)
         atomic_fetch_add_explicit(&s->remote_in, chain->count, memory_order_relaxed);
-    if ((now & OWNED) == 0)
+    /* Who made the slab partial has enlisted it, or will in a moment; now and then is for what a fork cut. */
+    if ((now & OWNED) == 0 && (out_of(now) == hk_classes[size_class].capacity || listed_of(then) % 64 == 0))
         enlist(slab, size_class);
     return remote;
 }

@@ -55,6 +55,12 @@ unsigned hk_slab_pull(uint32_t slab, unsigned owner, unsigned size_class, unsign
 bool hk_slab_push(uint32_t slab, unsigned heap, unsigned size_class, const struct hk_chain *chain,
                   bool *emptied);
 
+/* hk_slab_push() will come for this slab: its record is fetched meanwhile. */
+HK_INLINE void hk_slab_expect(uint32_t slab)
+{
+    __builtin_prefetch(hk_slab_at(slab), 1);
+}
+
 /* A heap that needs it no longer leaves the slab to whoever wants it. */
 void hk_slab_disown(uint32_t slab, unsigned owner, unsigned size_class);
 
