@@ -95,17 +95,19 @@ static unsigned verdict_on(unsigned index, uint64_t value)
     return state.lapsed ? HK_VERDICT_LAPSED : HK_VERDICT_APPLIED;
 }
 
-/* The largest share of its percentage that a size class really gets. */
+/* The percentage that is in force: what was asked for if any size class gets it, else the largest share of it
+ * that one gets, for bins bound batches. */
 static uint64_t effective_percent(void)
 {
-    uint64_t most = 0;
+    uint64_t most = 0, asked = hk_param(HK_TUNE_refill_batch);
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         uint64_t batch = atomic_load_explicit(&hk_bin_params[c].batch, memory_order_relaxed);
-        uint64_t percent = batch * 100 / hk_params_default_batch(c);
+        uint64_t dflt = hk_params_default_batch(c), percent = batch * 100 / dflt;
+        if (batch >= dflt * asked / 100)
+            return asked;
         most = percent > most ? percent : most;
     }
-    uint64_t asked = hk_param(HK_TUNE_refill_batch);
-    return most < asked ? most : asked;
+    return most;
 }
 
 static uint64_t effective(unsigned index)

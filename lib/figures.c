@@ -49,5 +49,6 @@ void hk_figures_take(struct hk_figures *out)
                                small_live + out->bin_bytes);
     out->mapped_bytes = hk_total(&hk_process.mapped_bytes);
     out->retained_bytes = hk_total(&hk_process.retained_bytes);
+    out->slabs = hk_total(&hk_process.slabs_in_use);
     out->heaps = hk_total(&hk_process.heaps_live);
 }

@@ -19,6 +19,7 @@ struct hk_figures {
     uint64_t free_blocks; /* in bins */
     uint64_t huge_blocks, huge_bytes;
     uint64_t allocs, frees;
+    uint64_t slabs; /* in use */
     uint64_t heaps;
 };
 

@@ -55,14 +55,26 @@ HK_EXPORT struct mallinfo mallinfo(void)
     };
 }
 
-static void add_line(struct hk_text *t, const char *name, uint64_t v)
+static void add_attribute(struct hk_text *t, const char *name, uint64_t v)
 {
+    hk_text_add(t, " ");
     hk_text_add(t, name);
     hk_text_add(t, "=\"");
     hk_text_add_u64(t, v);
-    hk_text_add(t, "\"/>\n");
+    hk_text_add(t, "\"");
 }
 
+static void add_total(struct hk_text *t, const char *type, uint64_t count, uint64_t bytes)
+{
+    hk_text_add(t, "<total type=\"");
+    hk_text_add(t, type);
+    hk_text_add(t, "\"");
+    add_attribute(t, "count", count);
+    add_attribute(t, "size", bytes);
+    hk_text_add(t, "/>\n");
+}
+
+/* The form of glibc's document, with what there is here. */
 HK_EXPORT int malloc_info(int options, FILE *out)
 {
     if (options != 0)
@@ -72,16 +84,14 @@ HK_EXPORT int malloc_info(int options, FILE *out)
     char text[1024];
     struct hk_text t = hk_text_in(text, sizeof text);
     hk_text_add(&t, "<malloc version=\"hakmem-" HAKMEM_VERSION "\">\n<heap nr=\"0\">\n");
-    add_line(&t, "<total type=\"live\" count", f.live_blocks);
-    add_line(&t, "<total type=\"live\" size", f.live_bytes);
-    add_line(&t, "<total type=\"bins\" count", f.free_blocks);
-    add_line(&t, "<total type=\"bins\" size", f.bin_bytes);
-    add_line(&t, "<total type=\"partial\" size", f.partial_bytes);
-    add_line(&t, "<total type=\"retained\" size", f.retained_bytes);
-    add_line(&t, "<total type=\"mmap\" count", f.huge_blocks);
-    add_line(&t, "<total type=\"mmap\" size", f.huge_bytes);
-    add_line(&t, "<system type=\"current\" size", f.mapped_bytes);
-    hk_text_add(&t, "</heap>\n</malloc>\n");
+    add_total(&t, "live", f.live_blocks, f.live_bytes);
+    add_total(&t, "bins", f.free_blocks, f.bin_bytes);
+    add_total(&t, "partial", f.slabs, f.partial_bytes);
+    add_total(&t, "retained", f.retained_bytes / HK_SLAB_BYTES, f.retained_bytes);
+    add_total(&t, "mmap", f.huge_blocks, f.huge_bytes);
+    hk_text_add(&t, "<system type=\"current\"");
+    add_attribute(&t, "size", f.mapped_bytes);
+    hk_text_add(&t, "/>\n</heap>\n</malloc>\n");
     return fputs(text, out) < 0 ? EIO : 0;
 }
 
