@@ -146,7 +146,7 @@ void *hk_calloc(size_t count, size_t size)
 static size_t aligned_class_bytes(size_t align, size_t size)
 {
     unsigned c = hk_class_of_size(size > align ? size : align);
-    while (c < HK_CLASSES && hk_classes[c].bytes % align != 0)
+    while (c < HK_CLASSES && (hk_classes[c].bytes & (align - 1)) != 0)
         c++;
     return c < HK_CLASSES ? hk_classes[c].bytes : 0;
 }

@@ -100,3 +100,14 @@ def find(name, build):
     if not os.path.isfile(path):
         raise NotFound(f"{name}: {path}: no such file")
     return Allocator(name, os.path.realpath(path))
+
+
+def refused_tuning(allocator, build):
+    """What hakmem says of a setting that it does not take, or None: it goes on without it, and figures of its own
+    values would stand for the setting's."""
+    if not allocator.tune:
+        return None
+    tiny = os.path.join(build, "tests/bench/bench.tiny")
+    result = subprocess.run([tiny], env=allocator.environment(build), capture_output=True, text=True, check=False)
+    complaints = [line for line in result.stderr.splitlines() if "HAKMEM_TUNE" in line]
+    return complaints[0] if complaints else None

@@ -4,9 +4,10 @@
 Runs are interleaved: in each run every row is measured with every allocator in turn, the first one
 another each time, so that what else the machine does meets all of them. Every program proves from inside
 which allocator serves it, and refuses to report another's figures. The report is Markdown, on standard output
-or in a file; --svg draws it, --json keeps all samples.
+or in a file; --svg draws it, --json keeps all samples, and --from makes a report of them again.
 
-To compare settings of hakmem, name it more than once: --against hakmem,hakmem+bin_cap=32,hakmem+thp=madvise.
+To compare settings of hakmem, name it more than once (--against hakmem,hakmem+bin_cap=32+thp=madvise), or let a
+tunable take several values beside its own (--sweep bin_cap=32,64,256).
 """
 
 import argparse
@@ -20,6 +21,7 @@ import allocators
 import catalogue
 import chart
 import figures
+import record
 import report
 import rows
 
@@ -35,11 +37,15 @@ def parse_arguments():
     add("--against", metavar="LIST", help="allocators, with commas (default: those of "
         f"{', '.join(allocators.NAMES)} that are there); NAME=PATH is any other library, "
         "hakmem+TUNABLE=VALUE... hakmem tuned")
+    add("--sweep", metavar="TUNABLE=VALUE,...", help="measure hakmem with each of these values, too; "
+        "against itself alone unless --against says otherwise")
     add("--runs", type=int, default=5, metavar="N", help="interleaved runs (default: 5)")
     add("--quick", action="store_true", help="a twentieth of the operations, to see that all works")
     add("--json", metavar="FILE", help="write every sample and the machine there")
     add("--markdown", metavar="FILE", help="write the report there, not to standard output")
     add("--svg", metavar="FILE", help="draw the speeds there; a report in a file shows it")
+    add("--from", metavar="FILE", dest="source", help="report on the samples that --json wrote there; "
+        "measure nothing")
     add("--note", metavar="TEXT", default="", help="a sentence for the report's head")
     add("--build", default="build", metavar="DIR", help="build folder (default: build)")
     add("--list", action="store_true", help="list the rows and stop")
@@ -59,18 +65,33 @@ def choose_rows(parser, names):
             if any(fnmatch.fnmatch(row.name, n) or row.group == n for n in names)]
 
 
+def wanted_allocators(parser, args):
+    """Names of those asked for; None: whatever is there."""
+    names = [name.strip() for name in args.against.split(",")] if args.against else None
+    if args.sweep:
+        tunable, equals, values = args.sweep.partition("=")
+        if not equals or not all(values.split(",")):
+            parser.error("--sweep: TUNABLE=VALUE,VALUE,...")
+        names = (names or ["hakmem"]) + [f"hakmem+{tunable}={value}" for value in values.split(",")]
+    return names
+
+
 def choose_allocators(parser, args):
     """Those asked for must be there; those not asked for may be missing."""
     chosen = []
-    for name in args.against.split(",") if args.against else allocators.NAMES:
+    names = wanted_allocators(parser, args)
+    for name in names or allocators.NAMES:
         try:
-            chosen.append(allocators.find(name.strip(), args.build))
+            chosen.append(allocators.find(name, args.build))
         except allocators.NotFound as missing:
-            if args.against:
+            if names:
                 parser.error(f"--against: {missing}")
             print(f"bench: left out: {missing}", file=sys.stderr)
     if len({a.name for a in chosen}) != len(chosen):
         parser.error("--against: each allocator needs a name of its own")
+    for allocator in chosen:
+        if complaint := allocators.refused_tuning(allocator, args.build):
+            parser.error(f"{allocator.name}: {complaint}")
     return chosen
 
 
@@ -111,6 +132,8 @@ def measure(args, chosen_rows, chosen, share):
                     print(f"bench: {row.name} with {allocator.name}: {failure}", file=sys.stderr)
                     continue
                 results[row.name].setdefault(allocator.name, figures.Figures([])).samples.append(sample)
+        if not sys.stderr.isatty():
+            print(f"bench: run {run + 1} of {args.runs} is done", file=sys.stderr, flush=True)
     say_progress("")
     return results, not broken
 
@@ -144,9 +167,8 @@ def command_line():
     return " ".join(["./dev bench", shlex.join(kept)]).strip()
 
 
-def write_reports(args, facts, chosen, chosen_rows, results, share):
-    settings = {"runs": args.runs, "share": share, "note": args.note, "chart": "",
-                "command": command_line(), "linked": False}
+def write_reports(args, facts, chosen, chosen_rows, results, settings):
+    settings |= {"chart": "", "linked": False}
     picture = chart.svg(chosen, chosen_rows, results) if args.svg else ""
     if picture:
         write(args.svg, picture)
@@ -163,8 +185,19 @@ def write_reports(args, facts, chosen, chosen_rows, results, share):
     else:
         print(page)
     if args.json:
-        document = report.as_json(facts, chosen, chosen_rows, results, settings)
+        document = record.dump(facts, chosen, chosen_rows, results, settings)
         write(args.json, json.dumps(document, indent=1) + "\n")
+
+
+def read_samples(parser, args):
+    try:
+        with open(args.source, encoding="utf-8") as file:
+            loaded = record.load(json.load(file))
+    except (OSError, ValueError, record.Unreadable) as error:
+        parser.error(f"--from: {args.source}: {error}")
+    if args.note:
+        loaded[4]["note"] = args.note
+    return loaded
 
 
 def main():
@@ -173,8 +206,12 @@ def main():
         for row in catalogue.ROWS:
             print(f"{row.name:18} {row.group:10} {row.what}")
         return 0
-    args.build = os.path.abspath(args.build)
     check_outputs(parser, args)
+    if args.source:
+        facts, chosen, kept_rows, results, settings = read_samples(parser, args)
+        write_reports(args, facts, chosen, kept_rows, results, settings)
+        return 0
+    args.build = os.path.abspath(args.build)
     chosen_rows = drop_impossible(choose_rows(parser, args.names), args.build)
     chosen = choose_allocators(parser, args)
     if not chosen_rows or not chosen:
@@ -183,7 +220,8 @@ def main():
     share = QUICK if args.quick else 1.0
     results, whole = measure(args, chosen_rows, chosen, share)
     facts["load_average_at_end"] = os.getloadavg()[0]
-    write_reports(args, facts, chosen, chosen_rows, results, share)
+    settings = {"runs": args.runs, "share": share, "note": args.note, "command": command_line()}
+    write_reports(args, facts, chosen, chosen_rows, results, settings)
     return 0 if whole else 1
 
 

@@ -1,6 +1,5 @@
 """The report: figures as Markdown and as JSON, with the machine they are of."""
 
-import dataclasses
 import os
 import platform
 import subprocess
@@ -36,7 +35,7 @@ def revision():
     git = ["git", "-c", "safe.directory=*", "-C", os.path.join(folder, "../..")]
     try:
         named = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "lib", "shm"], capture_output=True, check=False)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "lib", "shm"], check=False)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return "revision " + named.stdout.strip() + (", with changes" if changed.returncode else "")
@@ -85,6 +84,10 @@ def ratio_text(ratio):
     return f"{ratio.value:.2f}x" + ("†" if ratio.whole else "")
 
 
+def has_rivals(names):
+    return "hakmem" in names and any(compare.is_peer(n) for n in names)
+
+
 def ratio_cells(figures):
     """hakmem's speed against glibc's and the best other's, where they were measured."""
     ours, floor = figures.get("hakmem"), compare.row_floor(figures)
@@ -104,8 +107,9 @@ def speed_table(rows, results, names):
         for n, median in zip(names, medians):
             rates = figures[n].rates(row) if n in figures else [0]
             text.append(f"{number(median)} ({number(min(rates))}-{number(max(rates))})" if median else "")
-        lines.append([f"{row.name}, {row.unit}", *with_best(medians, max, text), *ratio_cells(figures)])
-    return table(["", *names, "hakmem / glibc", "hakmem / best other"], lines)
+        ratios = ratio_cells(figures) if has_rivals(names) else []
+        lines.append([f"{row.name}, {row.unit}", *with_best(medians, max, text), *ratios])
+    return table(["", *names, *(["hakmem / glibc", "hakmem / best other"] if has_rivals(names) else [])], lines)
 
 
 def speed_tables(rows, results, names):
@@ -183,17 +187,20 @@ def summary(rows, results, names):
     if "hakmem" not in names or not others:
         return ""
     head = ["group", "rows", *others]
-    text = ["## Summary\n\nHow many times as fast hakmem is as each other allocator (above the floor), and as the best "
-            "other of each row; geometric means.\n",
-            table([*head, "best of each row"], group_means(rows, results, [*others, None], speed_of)),
+    best = [None] if has_rivals(names) else []
+    text = ["## Summary\n\nHow many times as fast hakmem is as each of the others (above the floor), and as the best "
+            "other allocator of each row; geometric means.\n",
+            table([*head, *(["best of each row"] if best else [])],
+                  group_means(rows, results, others + best, speed_of)),
             "Peak RSS: the other's over hakmem's; above 1 hakmem is the leaner one.\n",
-            table([*head, "leanest of each row"], group_means(rows, results, [*others, None], leanness_of))]
+            table([*head, *(["leanest of each row"] if best else [])],
+                  group_means(rows, results, others + best, leanness_of))]
     return "\n".join(text)
 
 
 def behind_part(rows, results, names):
     """Where hakmem loses: in speed beyond the spread, in memory beyond a quarter."""
-    if "hakmem" not in names or len(names) < 2:
+    if not has_rivals(names):
         return ""
     lines = []
     for entry in compare.behind(rows, results):
@@ -238,7 +245,8 @@ def row_list(rows, share):
 
 
 def heading(facts, settings):
-    text = f"# Benchmarks\n\n{machine_line(facts)}; {settings['runs']} interleaved runs"
+    text = f"# Benchmarks\n\n{machine_line(facts)}; {settings['runs']} "
+    text += "interleaved runs" if settings["runs"] > 1 else "run"
     if settings["share"] < 1:
         text += f" of {settings['share']:.0%} length, good for a look only"
     text += f".\n{settings['note']}" if settings["note"] else "."
@@ -277,28 +285,3 @@ def markdown(facts, allocators, rows, results, settings):
         row_list(measured, settings["share"]),
     ]
     return "\n".join(part for part in parts if part)
-
-
-def as_json(facts, allocators, rows, results, settings):
-    document = {"machine": facts, "runs": settings["runs"], "share": settings["share"], "rows": []}
-    document["allocators"] = {a.name: {"path": a.path, "version": a.version, "tune": a.tune}
-                              for a in allocators}
-    for row in rows:
-        all_figures = results.get(row.name, {})
-        peer = compare.best_peer(all_figures)
-        entry = {"name": row.name, "group": row.group, "what": row.what, "unit": row.unit,
-                 "floor_ns": compare.row_floor(all_figures), "best_peer": peer, "allocators": {}}
-        if "hakmem" in all_figures and peer:
-            entry["hakmem_over_best_peer"] = speed_of(all_figures, peer)
-        for name, figures in all_figures.items():
-            entry["allocators"][name] = {
-                "median": figures.median_rate(row),
-                "min": min(figures.rates(row)),
-                "max": max(figures.rates(row)),
-                "variation_percent": figures.variation(row),
-                "peak_rss_kib": figures.peak_rss_kib(),
-                "rss_kib": figures.rss_kib(),
-                "samples": [dataclasses.asdict(s) for s in figures.samples],
-            }
-        document["rows"].append(entry)
-    return document

@@ -158,6 +158,7 @@ class Runner(unittest.TestCase):
             result = bench("--quick", "--runs", "1", "--against", "glibc,hakmem", *options)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(result.stdout, "")
+            again = bench("--from", files["json"])
             contents = {kind: pathlib.Path(file).read_text(encoding="utf-8") for kind, file in files.items()}
             self.assertEqual(sorted(os.listdir(folder)), sorted(os.path.basename(f) for f in files.values()))
         left_out = {line.split(": ")[2] for line in result.stderr.splitlines() if ": left out: " in line}
@@ -174,6 +175,8 @@ class Runner(unittest.TestCase):
             self.assertIn(f"| {row['name']}, {row['unit']} |", contents["markdown"])
             self.assertTrue(any(t.startswith(f"{row['name']}, hakmem: ") for t in titles), row["name"])
         self.assertIn("(samples.svg)", contents["markdown"])
+        shown = contents["markdown"].replace("\n![Speed of each allocator in each row, glibc = 1](samples.svg)\n", "")
+        self.assertEqual(again.stdout, shown + "\n", again.stderr)
         self.assertIn("| **all rows** |", contents["markdown"])
 
     def test_reports_what_was_asked_for(self):
@@ -214,6 +217,8 @@ class Runner(unittest.TestCase):
             (["--runs", "0"], "--runs"),
             (["--svg", "/nonexistent/file.svg"], "/nonexistent/file.svg"),
             (["--json", "/"], "--json"),
+            (["--from", "/nonexistent.json"], "/nonexistent.json"),
+            (["--from", __file__], "--from"),
         ):
             with self.subTest(arguments):
                 result = bench(*arguments)
@@ -232,6 +237,17 @@ class Runner(unittest.TestCase):
         self.assertEqual(document["allocators"][name]["tune"], "bin_cap=32,thp=off")
         self.assertIn(name, document["rows"][0]["allocators"])
         self.assertIn("HAKMEM_TUNE=`bin_cap=32,thp=off`", result.stdout)
+
+    @unittest.skipUnless(os.path.exists(LIB), "libhakmem.so is not built")
+    def test_sweeps_a_tunable(self):
+        result = bench("pair-64-first", "--quick", "--runs", "1", "--sweep", "bin_cap=8,32")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("| group | rows | hakmem+bin_cap=8 | hakmem+bin_cap=32 |", result.stdout)
+        for sweep, named in (("bin_cap", "TUNABLE=VALUE"), ("bin_cap=8,,9", "TUNABLE=VALUE"),
+                             ("bin_capp=8", "nearest: bin_cap"), ("bin_cap=1", "out of range")):
+            result = bench("pair-64-first", "--quick", "--sweep", sweep)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(named, result.stderr)
 
     def test_lists_its_rows(self):
         result = bench("--list")
