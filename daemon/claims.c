@@ -31,7 +31,8 @@ static void change(struct hk_family *family, unsigned cell, uint64_t word)
         family->new_claims--;
     bool area = HK_DIR_KIND(word) == HK_CELL_AREA && HK_DIR_PID(word) != 0;
     uint16_t dead = atomic_load_explicit(&family->segment.dead[cell], memory_order_relaxed);
-    *claim = (struct hk_claim){.word = word, .stamp = claim->stamp, .uncleared = claim->word != 0};
+    /* A cell's new owner clears it before it announces it, and its stamps may be those of the one before. */
+    *claim = (struct hk_claim){.word = word, .stamp = HK_STAMP_UNREAD};
     /* A daemon before this one has counted it. */
     if (area && dead != 0 && dead == HK_DIR_SEQ(word))
         claim->state = HK_CLAIM_DEAD;

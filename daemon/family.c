@@ -74,17 +74,6 @@ unsigned hk_family_area_of(const struct hk_family *family, pid_t inner_pid)
     return HK_NO_CELL;
 }
 
-/* Whether a copied cell is its present owner's: a cell that is claimed again holds the old content, under
- * the old stamp, until its new owner has cleared it. */
-static bool is_cleared(struct hk_claim *claim, uint64_t stamp)
-{
-    if (claim->uncleared && stamp == claim->stamp)
-        return false;
-    claim->uncleared = false;
-    claim->stamp = stamp;
-    return true;
-}
-
 static void take_area(struct hk_process *process, const struct hk_area_view *view)
 {
     bool comm_changed = memcmp(process->view.comm, view->comm, sizeof view->comm) != 0;
@@ -101,12 +90,10 @@ static bool read_area(struct hk_process *process)
 {
     static struct hk_area_view view;
     struct hk_family *family = process->family;
-    struct hk_claim *claim = &family->claims[process->area];
     family->user->cells_read++;
     if (!hk_segment_area(&family->segment, process->area, &view) || view.pid != (uint32_t)process->inner_pid)
         return false;
-    if (!is_cleared(claim, view.stamp))
-        return false;
+    family->claims[process->area].stamp = view.stamp;
     take_area(process, &view);
     return true;
 }
@@ -131,9 +118,10 @@ void hk_family_read_process(struct hk_process *process)
     for (unsigned i = family->claims[process->area].first_slot; i != HK_NO_CELL;
          i = family->claims[i].next_slot) {
         family->user->cells_read++;
-        if (hk_segment_slot(&family->segment, i, &slot) && slot.area == process->area &&
-            is_cleared(&family->claims[i], slot.stamp))
-            hk_figures_add_slot(&figures, &slot);
+        if (!hk_segment_slot(&family->segment, i, &slot) || slot.area != process->area)
+            continue;
+        family->claims[i].stamp = slot.stamp;
+        hk_figures_add_slot(&figures, &slot);
     }
     hk_figures_finish(&figures, &process->figures);
     process->figures = figures;

@@ -101,8 +101,7 @@ enum hk_claim_state {
 /* What is known of a cell. */
 struct hk_claim {
     uint64_t word;              /* of the directory */
-    uint64_t stamp;             /* when last read */
-    uint64_t old_stamp;         /* of the claim before: a cell that still has it has not been cleared yet */
+    uint64_t stamp;             /* when last read; HK_STAMP_UNREAD since the word changed */
     struct hk_process *process; /* BOUND */
     uint64_t left_id;           /* LEFT */
     pid_t left_pid;
@@ -112,10 +111,10 @@ struct hk_claim {
     uint16_t first_slot; /* of an area */
     uint8_t state;
     uint8_t tries;
-    bool uncleared; /* stamp is of the claim before: while the cell has it, its content is too */
 };
 
-#define HK_NO_CELL UINT16_MAX
+#define HK_NO_CELL      UINT16_MAX
+#define HK_STAMP_UNREAD UINT64_MAX /* no cell gets as far */
 
 struct hk_family {
     TAILQ_ENTRY(hk_family) link;

@@ -25,6 +25,10 @@ GROUPS = {
 }
 
 
+def count(number, what):
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def random_row(name, what, low, high, *, slots=8192, threads=1, ops=30_000_000):
     return OwnRow(f"random-{name}", "random", f"{what}, {slots} slots", ops, program="random_mixed",
                   arguments=("OPS", str(low), str(high), str(slots), str(threads)))
@@ -55,7 +59,7 @@ def handoff_row(name, what, low, high, ways):
 
 def crowd_row(producers, consumers):
     return OwnRow(f"handoff-{producers}-{consumers}", "handoff",
-                  f"{producers} producers, {consumers} consumers, 16..1024 B", 6_000_000, counted="blocks",
+                  f"{count(producers, 'producer')}, {count(consumers, 'consumer')}, 16..1024 B", 6_000_000, counted="blocks",
                   program="crowd", arguments=("OPS", "16", "1024", str(producers), str(consumers)))
 
 
@@ -89,7 +93,7 @@ def growth_row(kind, what, ops):
 
 
 def calls_row(name, what, ops, *arguments):
-    return OwnRow(name, "calls", what, ops, program="calls", arguments=("OPS", *arguments))
+    return OwnRow(name, "calls", what, ops, "k ops/s", 1e-3, program="calls", arguments=("OPS", *arguments))
 
 
 def drift_row(order, told):

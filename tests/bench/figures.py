@@ -7,6 +7,8 @@ import statistics
 # Where less than this share of the floor lies above it, the difference of two measurements says more of
 # their noise than of an allocator: the whole times are compared.
 LEAST_ABOVE_FLOOR = 0.1
+# Slower by less than this share is a tie.
+LEAST_BEHIND = 0.03
 
 
 @dataclasses.dataclass
@@ -92,7 +94,7 @@ def geometric_mean(values):
 
 @dataclasses.dataclass(frozen=True)
 class Behind:
-    """A row in which hakmem is behind its best peer by more than either's spread."""
+    """A row in which hakmem is behind its best peer, and not by chance."""
 
     row: object
     peer: str
@@ -100,7 +102,8 @@ class Behind:
 
 
 def behind(rows, results):
-    """Those rows, the worst first: each one's median lies beyond all of the other's samples."""
+    """Those rows, the worst first. A run's samples are taken one after the other and meet the same machine, so they
+    are compared as pairs: hakmem must lose every one, and by some in the median."""
     found = []
     for row in rows:
         figures = results[row.name]
@@ -109,6 +112,7 @@ def behind(rows, results):
         if not ours or not peer:
             continue
         theirs = figures[peer]
-        if min(ours.costs()) > theirs.cost() and ours.cost() > max(theirs.costs()):
+        every_run = all(a > b for a, b in zip(ours.costs(), theirs.costs()))
+        if every_run and ours.cost() > (1 + LEAST_BEHIND) * theirs.cost():
             found.append(Behind(row, peer, speed_ratio(ours, theirs, row_floor(figures))))
     return sorted(found, key=lambda b: b.ratio.value)

@@ -60,10 +60,13 @@ class Behind(unittest.TestCase):
         one = row()
         return [b.ratio.value for b in figures.behind([one], {"row": {"hakmem": made(ours), "a": made(theirs)}})]
 
-    def test_only_beyond_the_spread(self):
+    def test_only_in_every_run(self):
         self.assertEqual(self.found([20, 22, 24], [10, 11, 12]), [0.5])
+        # The machine was busy in the second run, and so for both.
+        self.assertEqual(self.found([20, 60, 22], [10, 30, 11]), [0.5])
         self.assertEqual(self.found([10, 22, 24], [10, 11, 12]), [])
-        self.assertEqual(self.found([20, 22, 24], [10, 11, 23]), [])
+        self.assertEqual(self.found([20, 22, 24], [10, 11, 25]), [])
+        self.assertEqual(self.found([10.2, 10.2], [10, 10]), [])
         self.assertEqual(self.found([10], [20]), [])
 
     def test_worst_first(self):

@@ -209,8 +209,8 @@ def behind_part(rows, results, names):
         lines.append([f"{entry.row.name}, {entry.row.unit}", rates[0], f"{rates[1]} ({entry.peer})",
                       ratio_text(entry.ratio),
                       f"`./dev bench {entry.row.name} --against {entry.peer},hakmem`"])
-    text = ("## Where hakmem is behind\n\nIn speed, beyond the spread: every run of hakmem is slower than the best "
-            "other's median, and every run of that one faster than hakmem's.\n\n")
+    text = ("## Where hakmem is behind\n\nIn speed: slower than the best other in every single run, and by "
+            f"{compare.LEAST_BEHIND:.0%} or more in the median.\n\n")
     text += table(["", "hakmem", "best other", "ratio", "to repeat it"], lines) if lines else "In no row.\n"
     fat = []
     for row in rows:

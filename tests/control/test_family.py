@@ -69,6 +69,19 @@ class FamilyTest(Case):
         # Their ten cells are free again.
         poll(lambda: int(parent.command("page")[4]) == 10, "the dead table")
 
+    def test_children_that_do_alike_in_the_same_cells(self):
+        daemon = self.daemon()
+        client = daemon.client()
+        parent = self.process(daemon)
+        self.appears(client, parent.pid)
+        for generation in range(1, 5):
+            parent.command("flash 1 20")  # in the two cells of the one before, to the same stamps
+            poll(lambda: client.call("info")["dead"] == generation, "the record of the child")
+            poll(lambda: int(parent.command("page")[4]) == 2, "the dead table")
+        dead = [p for p in client.call("list", dead=True)["processes"] if p["state"] == "dead"]
+        self.assertEqual([p["allocs_total"] for p in dead], [20] * 4)
+        self.assertEqual(client.call("stats", scope="host")["host"]["totals"]["allocs_total"], 80)
+
     def test_orphans(self):
         daemon = self.daemon()
         client = daemon.client()

@@ -150,9 +150,9 @@ mib() {
     jq -n "$1 / 1048576 * 10 | round / 10"
 }
 echo "  filled             $(mib "$grown") MiB resident"
-echo "  after FLUSHALL     $(mib "$freed") MiB: free memory goes back by itself, but for a small reserve"
+echo "  after FLUSHALL     $(mib "$freed") MiB: it goes back by itself, but for slabs that (now larger) bins hold"
 released=$(jq '.results[0].released_bytes' "$dir/trim.json")
-echo "  hakmemctl trim     $(mib "$trimmed") MiB: $(mib "$released") MiB of that reserve"
+echo "  hakmemctl trim     $(mib "$trimmed") MiB: $(mib "$released") MiB more, bins emptied"
 jq -en "$freed < $grown / 2 and $trimmed <= $freed" >/dev/null || die "memory should have gone back"
 
 step "The end"

@@ -151,8 +151,8 @@ static bool is_dead(const struct segment_writer *w, unsigned cell, uint64_t word
     return word != 0 && sequence != 0 && sequence == HK_DIR_SEQ(word);
 }
 
-/* Returns the cell, or cell_count. area: of a slot; an area is its own. */
-static unsigned claim(struct segment_writer *w, enum hk_cell_kind kind, unsigned area)
+/* Claims a cell and clears it. Returns the cell, or cell_count. */
+static unsigned claim(struct segment_writer *w)
 {
     hk_au64 *directory = (hk_au64 *)(void *)writer_directory(w);
     for (unsigned i = 0; i < w->own.cell_count; i++) {
@@ -160,21 +160,24 @@ static unsigned claim(struct segment_writer *w, enum hk_cell_kind kind, unsigned
         if (HK_DIR_KIND(word) != HK_CELL_FREE && !is_dead(w, i, word))
             continue;
         uint16_t sequence = (uint16_t)(HK_DIR_SEQ(word) + 1);
-        uint64_t mine = HK_DIR_WORD(kind, kind == HK_CELL_AREA ? i : area, sequence ? sequence : 1, getpid());
+        uint64_t mine = HK_DIR_WORD(HK_CELL_CLAIMED, 0, sequence ? sequence : 1, getpid());
         if (!atomic_compare_exchange_strong(&directory[i], &word, mine))
             continue;
-        uint32_t used = atomic_load(&w->header->cells_used);
-        while (used < i + 1 && !atomic_compare_exchange_weak(&w->header->cells_used, &used, i + 1))
-            ;
+        memset(cell_at(w, i), 0, HK_CELL_BYTES);
         return i;
     }
     return w->own.cell_count;
 }
 
-/* Everything but the stamp, which goes on. */
-static void clear(unsigned char *cell)
+/* The cell is ready to be read. area: of a slot; an area is its own. */
+static void announce(struct segment_writer *w, unsigned cell, enum hk_cell_kind kind, unsigned area)
 {
-    memset(cell + sizeof(uint64_t), 0, HK_CELL_BYTES - sizeof(uint64_t));
+    hk_au64 *word = (hk_au64 *)(void *)writer_directory(w) + cell;
+    uint64_t mine = atomic_load(word);
+    atomic_store(word, HK_DIR_WORD(kind, area, HK_DIR_SEQ(mine), HK_DIR_PID(mine)));
+    uint32_t used = atomic_load(&w->header->cells_used);
+    while (used < cell + 1 && !atomic_compare_exchange_weak(&w->header->cells_used, &used, cell + 1))
+        ;
 }
 
 /* The value a library has of its own. */
@@ -195,14 +198,13 @@ static void say_own_values(struct segment_writer *w)
 
 bool writer_claim_area(struct segment_writer *w, const char *comm, const char *label)
 {
-    unsigned cell = claim(w, HK_CELL_AREA, 0);
+    unsigned cell = claim(w);
     if (cell == w->own.cell_count)
         return false;
     w->area = cell;
     w->slot_count = 0;
     w->epoch_seen = 0;
     struct hk_area *area = writer_area(w);
-    clear((unsigned char *)area);
     area->pid = (uint32_t)getpid();
     area->parent_pid = (uint32_t)getppid();
     area->claimed_ns = now_ns();
@@ -210,6 +212,7 @@ bool writer_claim_area(struct segment_writer *w, const char *comm, const char *l
     hk_text_field(area->label, sizeof area->label, label, strlen(label));
     say_own_values(w);
     writer_touch_area(w);
+    announce(w, cell, HK_CELL_AREA, cell);
     return true;
 }
 
@@ -217,12 +220,11 @@ bool writer_claim_slot(struct segment_writer *w)
 {
     if (w->slot_count == HK_COUNT_OF(w->slots))
         return false;
-    unsigned cell = claim(w, HK_CELL_SLOT, w->area);
+    unsigned cell = claim(w);
     if (cell == w->own.cell_count)
         return false;
     w->slots[w->slot_count++] = cell;
     struct hk_slot *slot = writer_slot(w, w->slot_count - 1);
-    clear((unsigned char *)slot);
     slot->area = w->area;
     slot->state = HK_SLOT_LIVE;
     slot->heap_id = w->slot_count;
@@ -230,6 +232,7 @@ bool writer_claim_slot(struct segment_writer *w)
     slot->counters.attaches_total = 1;
     writer_area(w)->counters.heaps_live = w->slot_count;
     writer_touch_slot(w, w->slot_count - 1);
+    announce(w, cell, HK_CELL_SLOT, w->area);
     writer_touch_area(w);
     return true;
 }
