@@ -59,8 +59,8 @@ def handoff_row(name, what, low, high, ways):
 
 def crowd_row(producers, consumers):
     return OwnRow(f"handoff-{producers}-{consumers}", "handoff",
-                  f"{count(producers, 'producer')}, {count(consumers, 'consumer')}, 16..1024 B", 6_000_000, counted="blocks",
-                  program="crowd", arguments=("OPS", "16", "1024", str(producers), str(consumers)))
+                  f"{count(producers, 'producer')}, {count(consumers, 'consumer')}, 16..1024 B", 6_000_000,
+                  counted="blocks", program="crowd", arguments=("OPS", "16", "1024", str(producers), str(consumers)))
 
 
 def relay_row(threads):
