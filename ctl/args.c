@@ -30,8 +30,7 @@ HK_PRINTF(2, 3) static bool fail(struct hk_args *args, const char *format, ...)
     return false;
 }
 
-/* "; nearest: a, b", or "" where nothing is near: the shorter the word, the nearer it must be; a beginning
- * is near to its whole. */
+/* "; nearest: a, b", or "" where nothing is near: the shorter the word, the nearer it must be. */
 static const char *hint(const char *word, size_t len, const char *const *names, unsigned count,
                         const char *dashes, char *buf, size_t size)
 {
@@ -39,11 +38,6 @@ static const char *hint(const char *word, size_t len, const char *const *names, 
     unsigned limit = len < 4 ? 1 : len < 7 ? 2 : 3;
     unsigned n = hk_nearest(word, len, names, count, limit, near, HK_COUNT_OF(near));
     size_t at = 0;
-    bool beginning = n == 0 && len > 0;
-    for (unsigned i = 0; beginning && i < count && n < HK_COUNT_OF(near); i++) {
-        if (names[i] && strncmp(names[i], word, len) == 0)
-            near[n++] = names[i];
-    }
     buf[0] = '\0';
     for (unsigned i = 0; i < n; i++) {
         int wrote = snprintf(buf + at, size - at, "%s%s%s", i ? ", " : "; nearest: ", dashes, near[i]);

@@ -31,18 +31,29 @@ static unsigned edit_distance(const char *a, size_t n, const char *b)
     return rows[n % 3][m];
 }
 
+static bool is_among(const char *name, const char *const *names, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 unsigned hk_nearest(const char *word, size_t len, const char *const *names, unsigned count, unsigned limit,
                     const char **out, unsigned max)
 {
     unsigned found = 0;
     for (unsigned distance = 0; distance <= limit && distance < len; distance++) {
         for (unsigned i = 0; i < count && found < max; i++) {
-            bool seen = !names[i];
-            for (unsigned k = 0; k < found && !seen; k++)
-                seen = strcmp(out[k], names[i]) == 0;
-            if (!seen && edit_distance(word, len, names[i]) == distance)
+            if (names[i] && edit_distance(word, len, names[i]) == distance && !is_among(names[i], out, found))
                 out[found++] = names[i];
         }
+    }
+    bool beginning = found == 0 && len > 0;
+    for (unsigned i = 0; beginning && i < count && found < max; i++) {
+        if (names[i] && strncmp(names[i], word, len) == 0 && !is_among(names[i], out, found))
+            out[found++] = names[i];
     }
     return found;
 }

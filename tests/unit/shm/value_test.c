@@ -250,9 +250,18 @@ static void suggests_the_nearest_names(void **state)
     static const struct {
         const char *written, *meant;
     } cases[] = {
-        {"refil_batch", "refill_batch"},   {"refill_bacth", "refill_batch"},    {"bincap", "bin_cap"},
-        {"purge_delay", "purge_delay_ms"}, {"refil_batch.256", "refill_batch"}, {"tph", "thp"},
-        {"retain_byte", "retain_bytes"},   {"bin-bytes", "bin_bytes"},
+        {"refil_batch", "refill_batch"},
+        {"refill_bacth", "refill_batch"},
+        {"bincap", "bin_cap"},
+        {"purge_delay", "purge_delay_ms"},
+        {"refil_batch.256", "refill_batch"},
+        {"tph", "thp"},
+        {"retain_byte", "retain_bytes"},
+        {"bin-bytes", "bin_bytes"},
+        {"refill", "refill_batch"},
+        {"retain", "retain_bytes"},
+        {"soft", "soft_limit_bytes"},
+        {"refill.256", "refill_batch"},
     };
     for (unsigned i = 0; i < HK_COUNT_OF(cases); i++) {
         const char *near[3];
