@@ -99,7 +99,7 @@ struct hk_num hk_units_duration(double ms)
 unsigned hk_units_byte_scale(double largest)
 {
     unsigned scale = 0;
-    while (scale + 1 < HK_COUNT_OF(byte_units) && largest >= 1024) {
+    while (scale + 1 < HK_COUNT_OF(byte_units) && largest >= 10 * 1024) {
         largest /= 1024;
         scale++;
     }

@@ -24,7 +24,8 @@ struct hk_num hk_units_byte_rate(double per_second); /* "1.2 MiB/s" */
 struct hk_num hk_units_duration(double ms);          /* "850 ms", "12 s", "3.4 min", "5 h", "12 d" */
 struct hk_num hk_units_plain(double number);         /* a pid, a generation: all its digits */
 
-/* The unit in which a column that adds up to `largest` is best read, for hk_units_bytes_at(). */
+/* The unit in which a column that adds up to `largest` is best read, its small parts too, for
+ * hk_units_bytes_at(). */
 unsigned hk_units_byte_scale(double largest);
 /* In that unit, with two decimals (none for bytes), so that a sum can be followed: "812.40 MiB". */
 struct hk_num hk_units_bytes_at(double bytes, unsigned scale);

@@ -91,6 +91,8 @@ static void a_column_shares_one_unit(void **state)
     assert_string_equal(hk_units_bytes_at(812.4 * MIB, scale).s, "812.40 MiB");
     assert_string_equal(hk_units_bytes_at(KIB * 64, scale).s, "0.06 MiB");
     assert_string_equal(hk_units_bytes_at(0, scale).s, "0.00 MiB");
+    /* The small parts of a large whole are still to be seen. */
+    assert_string_equal(hk_units_bytes_at(0.4 * MIB, hk_units_byte_scale(1600 * MIB)).s, "0.40 MiB");
     assert_string_equal(hk_units_bytes_at(1000, hk_units_byte_scale(1000)).s, "1000 B");
     assert_string_equal(hk_units_bytes_at(NAN, hk_units_byte_scale(NAN)).s, "-");
 }
