@@ -212,9 +212,7 @@ static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
     unsigned pushed = bin->room <= st->given ? st->given - bin->room : 0; /* the fork may have come between */
     unsigned held = recount_list(&bin->list, size_class, MOST);
     hk_add(&row->frees_total, pushed);
-    uint64_t in = hk_get(&row->refilled_blocks_total) + hk_get(&row->frees_total);
-    uint64_t out = hk_get(&row->flushed_blocks_total) + held;
-    hk_set(&row->allocs_total, in > out ? in - out : 0);
+    hk_add(&row->allocs_total, st->listed + pushed > held ? st->listed + pushed - held : 0);
     bin->taken = 0;
     bin->room = 0;
     st->given = 0;

@@ -6,6 +6,7 @@
 #include "lib/bin.h"
 #include "lib/control.h"
 #include "lib/process.h"
+#include "lib/publish.h"
 
 static uint64_t minus(uint64_t a, uint64_t b)
 {
@@ -22,7 +23,8 @@ void hk_figures_take(struct hk_figures *out)
     uint64_t small_live = 0;
     unsigned heaps = hk_heap_count();
     for (unsigned c = 0; c < HK_CLASSES; c++) {
-        uint64_t allocs = 0, frees = 0, refilled = 0, flushed = 0;
+        uint64_t allocs = hk_total(&hk_inherited[c].allocs_total), frees = 0, flushed = 0;
+        uint64_t refilled = hk_total(&hk_inherited[c].refilled_blocks_total);
         for (unsigned id = 1; id <= heaps; id++) {
             const struct hk_class_row *row = &hk_heap_at(id)->totals[c];
             allocs += hk_total(&row->allocs_total);

@@ -16,10 +16,12 @@
 #include "lib/os.h"
 #include "lib/process.h"
 #include "lib/segment.h"
+#include "shm/derive.h"
 #include "shm/text.h"
 
 struct hk_process_row hk_process;
 hk_au64 hk_process_changes;
+struct hk_class_row hk_inherited[HK_CLASSES];
 
 #define NS_PER_MS        UINT64_C(1000000)
 #define RETRY_FIRST_NS   (500 * NS_PER_MS)
@@ -39,6 +41,7 @@ static struct {
     uint32_t epoch; /* counts up at a fork: cells of an earlier one are the parent's */
     uint32_t pid, root_pid, parent_pid;
     bool forked;          /* the segment is one that an ancestor made */
+    bool unfolded;        /* totals are still the parent's */
     _Atomic(bool) behind; /* some heap had not seen the applied generation when last counted */
     hk_au64 published_changes;
     uint64_t generation_counted;
@@ -144,7 +147,8 @@ static void store_shared(void)
     static uint64_t sum[HK_CLASSES * HK_CLASS_COUNTERS]; /* guarded by the lock */
     unsigned count = hk_heap_count(), unpublished = 0;
     uint64_t cache_bytes = 0;
-    memset(sum, 0, sizeof sum);
+    for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
+        sum[i] = hk_total(&((const hk_au64 *)hk_inherited)[i]);
     for (unsigned id = 1; id <= count; id++) {
         const struct hk_heap *heap = hk_heap_at(id);
         if (!hk_heap_used(id) || has_slot(heap))
@@ -157,7 +161,7 @@ static void store_shared(void)
         unpublished++;
     }
     atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
-    if (unpublished != 0 && pub.shared == NULL)
+    if ((unpublished != 0 || pub.forked) && pub.shared == NULL)
         pub.shared = claim_slot(0, HK_SLOT_SHARED);
     set_flag(area(), HK_AREA_PRIVATE, unpublished != 0 && pub.shared == NULL);
     if (pub.shared == NULL)
@@ -185,9 +189,50 @@ static void place_heap(struct hk_heap *heap, unsigned state)
 
 /* ---- heaps come and go ---- */
 
+/* The totals of a class over all heaps, which are set to zero, and what was inherited before, as what is left
+ * of them now: live blocks as if just allocated, out of blocks just refilled, of which the others are in
+ * bins. */
+static void fold_class(unsigned c)
+{
+    struct hk_class_row *to = &hk_inherited[c];
+    uint64_t allocs = hk_total(&to->allocs_total), frees = 0, flushed = 0;
+    uint64_t refilled = hk_total(&to->refilled_blocks_total);
+    unsigned count = hk_heap_count();
+    for (unsigned id = 1; id <= count; id++) {
+        struct hk_class_row *row = &hk_heap_at(id)->totals[c];
+        /* A child of a child: heaps that it never touched are zero, and their pages not to be written to. */
+        if ((hk_total(&row->allocs_total) | hk_total(&row->frees_total) |
+             hk_total(&row->refilled_blocks_total)) == 0)
+            continue;
+        allocs += hk_total(&row->allocs_total);
+        frees += hk_total(&row->frees_total);
+        refilled += hk_total(&row->refilled_blocks_total);
+        flushed += hk_total(&row->flushed_blocks_total);
+        /* But for the bounds, which are the bins' and still hold. */
+        for (unsigned i = 0; i < HK_CLASS_COUNTERS; i++) {
+            if (i != HK_CLASS_AT(allocs_lag_blocks) && i != HK_CLASS_AT(frees_lag_blocks))
+                atomic_store_explicit(&((hk_au64 *)row)[i], 0, memory_order_relaxed);
+        }
+    }
+    atomic_store_explicit(&to->allocs_total, allocs > frees ? allocs - frees : 0, memory_order_relaxed);
+    atomic_store_explicit(&to->refilled_blocks_total, refilled > flushed ? refilled - flushed : 0,
+                          memory_order_relaxed);
+}
+
+/* The child's first slow path, when it has but one thread. */
+static void fold_totals(void)
+{
+    for (unsigned c = 0; pub.unfolded && c < HK_CLASSES; c++)
+        fold_class(c);
+    pub.unfolded = false;
+}
+
 static void ensure_area(void)
 {
-    if (pub.segment.header != NULL && area() == NULL && claim_area())
+    if (pub.segment.header == NULL || area() != NULL)
+        return;
+    fold_totals();
+    if (claim_area())
         store_shared();
 }
 
@@ -479,6 +524,16 @@ void hk_publish_exit(struct hk_heap *heap)
     hk_lock_drop(&pub.lock);
 }
 
+/* What happened in the parent, it has counted. */
+static void begin_events_anew(void)
+{
+    enum { GAUGE, COUNTER };
+#define HK_PROCESS_COUNTER(name, kind, unit, help)                                                           \
+    if ((kind) == COUNTER)                                                                                   \
+        atomic_store_explicit(&hk_process.name, 0, memory_order_relaxed);
+#include "shm/counters.def"
+}
+
 void hk_publish_after_fork(void)
 {
     hk_lock_init(&pub.lock);
@@ -487,6 +542,8 @@ void hk_publish_after_fork(void)
     pub.full_until_ns = 0;
     if (pub.segment.header != NULL) {
         pub.forked = true;
+        pub.unfolded = true;
+        begin_events_anew();
         pub.parent_pid = pub.pid;
         pub.pid = hk_hello_pid();
     }

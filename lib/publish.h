@@ -33,6 +33,12 @@ HK_INLINE void hk_publish_word(hk_au64 *to, const hk_au64 *from)
     atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
 }
 
+/* What a forked child that publishes has from its parent, in counts that say no more than that: what is live
+ * and what is in bins. The parent counts its past itself, and the totals of a host are to add up. Heaps of
+ * the child begin at zero beside it. All zeros otherwise; constant once the child has done its first slow
+ * path. */
+extern struct hk_class_row hk_inherited[HK_CLASSES];
+
 /* A thread has taken, or given back, the heap. */
 void hk_publish_attach(struct hk_heap *heap);
 void hk_publish_detach(struct hk_heap *heap);
