@@ -15,7 +15,7 @@ static void show_counters(const struct hk_out *out, const cJSON *counters)
 {
     static const struct hk_column columns[] = {
         {.title = "COUNTER"},         {.title = "OF", .rank = 1},         {.title = "KIND", .rank = 2},
-        {.title = "UNIT", .rank = 3}, {.title = "MEANING", .narrow = 20},
+        {.title = "UNIT", .rank = 3}, {.title = "MEANING", .narrow = 40},
     };
     const cJSON *counter;
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(columns));

@@ -139,6 +139,11 @@ void hk_figures_counters(const struct hk_out *out, const cJSON *totals, const cJ
         hk_table_cell(table, hk_units_by_key(total->string, total->valuedouble).s);
         hk_table_cell_styled(table, HK_STYLE_DIM, meaning_of(total->string));
     }
+    if (hk_table_rows(table) == 0) {
+        hk_table_free(table);
+        return;
+    }
+    hk_out_gap(out);
     hk_out_table(out, table, 0);
     double served = hk_figures_allocs_per_refill(totals, rates);
     if (isfinite(served))

@@ -54,7 +54,6 @@ void hk_page_process(const struct hk_out *out, const cJSON *process, const cJSON
     show_identity(out, process);
     hk_out_gap(out);
     hk_figures_memory(out, gauges, hk_json_number(process, "rss_bytes"));
-    hk_out_gap(out);
     hk_figures_counters(out, hk_json_member(process, "totals"), hk_json_member(process, "rates"));
     hk_figures_gauges(out, gauges);
     if (tuning) {
@@ -104,7 +103,6 @@ void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *pr
                 count == 1 ? "" : "es", hk_units_plain(threads).s, threads == 1 ? "" : "s");
     hk_out_gap(out);
     hk_figures_memory(out, gauges, NAN);
-    hk_out_gap(out);
     hk_figures_counters(out, hk_json_member(host, "totals"), hk_json_member(host, "rates"));
     hk_figures_gauges(out, gauges);
     if (classes) {
