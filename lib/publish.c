@@ -219,19 +219,22 @@ static void fold_class(unsigned c)
                           memory_order_relaxed);
 }
 
-/* The child's first slow path, when it has but one thread. */
-static void fold_totals(void)
+/* The child's first slow path, when it has but one thread, which is the heap's. */
+static void fold_totals(struct hk_heap *heap)
 {
-    for (unsigned c = 0; pub.unfolded && c < HK_CLASSES; c++)
+    if (!pub.unfolded)
+        return;
+    hk_heap_settle(heap);
+    for (unsigned c = 0; c < HK_CLASSES; c++)
         fold_class(c);
     pub.unfolded = false;
 }
 
-static void ensure_area(void)
+static void ensure_area(struct hk_heap *heap)
 {
     if (pub.segment.header == NULL || area() != NULL)
         return;
-    fold_totals();
+    fold_totals(heap);
     if (claim_area())
         store_shared();
 }
@@ -241,7 +244,7 @@ void hk_publish_attach(struct hk_heap *heap)
     if (pub.segment.header == NULL)
         return;
     hk_lock_take(&pub.lock);
-    ensure_area();
+    ensure_area(heap);
     if (area() != NULL) {
         if (has_slot(heap)) {
             set_state(heap->slot, HK_SLOT_LIVE);
@@ -430,8 +433,8 @@ static void place_heaps(void)
 /* Returns whether a daemon was there to be greeted. */
 static bool greet(bool late)
 {
-    int fd = hk_hello_connect(late);
     struct hk_segment_fds fds = {-1, -1};
+    int fd = hk_segment_allowed() ? hk_hello_connect(late) : -1;
     if (fd < 0)
         return false;
     bool repeated = pub.segment.header != NULL;

@@ -98,10 +98,11 @@ static void fill_header(struct hk_header *h, const struct plan *p, uint32_t root
 /* ---- memfds ---- */
 
 /* A write beyond RLIMIT_FSIZE raises SIGXFSZ: look first. */
-static bool size_allowed(uint64_t bytes)
+bool hk_segment_allowed(void)
 {
     struct rlimit limit;
-    return call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0 && limit.rlim_cur >= bytes;
+    return call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0 &&
+           limit.rlim_cur >= make_plan().bytes;
 }
 
 static int new_memfd(const char *name, uint64_t bytes, bool late)
@@ -279,7 +280,7 @@ bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid
     struct hk_segment fresh;
     memset(&fresh, 0, sizeof fresh);
     fds->counters = fds->tuning = -1;
-    if (!size_allowed(p.bytes))
+    if (!hk_segment_allowed())
         return false;
     fds->counters = new_memfd("hakmem-counters", p.bytes, late);
     fds->tuning = new_memfd("hakmem-tuning", HK_TUNING_BYTES, late);

@@ -28,6 +28,9 @@ struct hk_segment_fds {
     int tuning;
 };
 
+/* Whether the process may have files of a segment's size. */
+bool hk_segment_allowed(void);
+
 /* Makes new memfds, fills in all but cells, maps and seals them. Where segment is mapped already, the new
  * ones take its place at the same addresses, so pointers into cells stay good; the claims of pid are carried
  * over. false: nothing has changed. late: other threads may be closing descriptors. */

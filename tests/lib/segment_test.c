@@ -213,6 +213,8 @@ static void a_forked_child_has_its_own_area(void **state)
     const uint64_t *was = parent_before.classes[c].counters, *is = child.classes[c].counters;
     uint64_t inherited = was[HK_CLASS_AT(allocs_total)] - was[HK_CLASS_AT(frees_total)];
     uint64_t made = is[HK_CLASS_AT(allocs_total)] - inherited;
+    assert_int_equal(inherited, 1000);
+    assert_int_equal(is[HK_CLASS_AT(frees_total)], 0);
     if (made > 5000 || made + is[HK_CLASS_AT(allocs_lag_blocks)] < 5000)
         fail_msg("the child made 5000 allocations; published: %llu, lag %llu", (unsigned long long)made,
                  (unsigned long long)is[HK_CLASS_AT(allocs_lag_blocks)]);
