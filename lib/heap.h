@@ -52,8 +52,12 @@ struct hk_heap {
     struct hk_class_row totals[HK_CLASSES];
 };
 
+/* Bins lie away from the beginnings of pages, where blocks and meta words are: a load whose address has the
+ * same low twelve bits as a store before it waits for that (measured: pairs of 16 bytes at 9.3 ns in half of
+ * all runs, at 5.4 ns in all since). */
 #define HK_HEAP_STRIDE 8192
-HK_STATIC_ASSERT(sizeof(struct hk_heap) <= HK_HEAP_STRIDE, "heaps lie a stride apart");
+#define HK_HEAP_OFFSET 0x840
+HK_STATIC_ASSERT(HK_HEAP_OFFSET + sizeof(struct hk_heap) <= HK_HEAP_STRIDE, "heaps lie a stride apart");
 HK_STATIC_ASSERT(offsetof(struct hk_heap, bins) == 0, "bin offsets are counted from the heap");
 
 /* The heap of a thread that has none yet: nothing to pop, no room to push, never written. */
@@ -65,7 +69,8 @@ extern __thread struct hk_heap *hk_tls_heap __attribute__((tls_model("initial-ex
 
 HK_INLINE struct hk_heap *hk_heap_at(unsigned id)
 {
-    return (struct hk_heap *)(hk_arena_base() - HK_HEAPS_BELOW + (size_t)id * HK_HEAP_STRIDE);
+    return (struct hk_heap *)(hk_arena_base() - HK_HEAPS_BELOW + (size_t)id * HK_HEAP_STRIDE +
+                              HK_HEAP_OFFSET);
 }
 
 HK_INLINE struct hk_bin *hk_bin_of(struct hk_heap *heap, unsigned size_class)
