@@ -90,8 +90,8 @@ static bool load_again(struct hk_daemon *daemon)
         daemon->config = config;
         use_config(daemon);
         hk_sampler_start(daemon);
-        hk_log(HK_LOG_INFO, "configuration read again: files: %u, policies: %u",
-               daemon->config.files, daemon->config.policy_count);
+        hk_log(HK_LOG_INFO, "configuration read again: files: %u, policies: %u", daemon->config.files,
+               daemon->config.policy_count);
     } else {
         hk_config_clear(&config);
         hk_log(HK_LOG_ERROR, "configuration not changed: %u problems", problems.count);
