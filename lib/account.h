@@ -48,26 +48,39 @@ struct hk_traffic {
  * block freed twice or written to after it was freed, and ends the program. */
 unsigned hk_odd_list(const struct hk_heap *heap, unsigned size_class, struct hk_traffic *traffic);
 
+HK_INLINE struct hk_traffic hk_traffic_of(struct hk_heap *heap, unsigned size_class)
+{
+    const struct hk_bin *bin = hk_bin_of(heap, size_class);
+    return (struct hk_traffic){.pushed = heap->state[size_class].given - bin->room, .popped = bin->taken};
+}
+
+/* Enters traffic that left the list with so many blocks, and begins counting anew. */
+HK_INLINE void hk_note_traffic(struct hk_heap *heap, unsigned size_class, struct hk_traffic t,
+                               unsigned length)
+{
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    struct hk_bin_state *st = &heap->state[size_class];
+    uint64_t bytes = hk_classes[size_class].bytes;
+    heap->room_bytes -= (st->given - bin->room) * bytes;
+    st->listed = (uint16_t)length;
+    st->given = (uint16_t)bin->room;
+    bin->taken = 0;
+    hk_add(&heap->totals[size_class].frees_total, t.pushed);
+    hk_add(&heap->totals[size_class].allocs_total, t.popped);
+    hk_add(&heap->cache_bytes, ((uint64_t)t.pushed - t.popped) * bytes);
+}
+
 /* Notes what went by since the last time and returns how many blocks the list has. *balanced: the program
  * took at least half as many as it gave. */
 HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class, bool *balanced)
 {
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    struct hk_bin_state *st = &heap->state[size_class];
-    struct hk_class_row *row = &heap->totals[size_class];
-    struct hk_traffic t = {.pushed = st->given - bin->room, .popped = bin->taken};
-    int length = (int)(st->listed + t.pushed - t.popped);
-    heap->room_bytes -= (uint64_t)t.pushed * hk_classes[size_class].bytes;
-    if (HK_UNLIKELY(length < 0 || (bin->list == NULL) != (length == 0)))
+    struct hk_traffic t = hk_traffic_of(heap, size_class);
+    int length = (int)(heap->state[size_class].listed + t.pushed - t.popped);
+    if (HK_UNLIKELY(length < 0 || (hk_bin_of(heap, size_class)->list == NULL) != (length == 0)))
         length = (int)hk_odd_list(heap, size_class, &t);
     *balanced = t.pushed != 0 && t.popped * 2 >= t.pushed;
-    st->listed = (uint16_t)length;
-    st->given = (uint16_t)bin->room;
-    bin->taken = 0;
-    hk_add(&row->frees_total, t.pushed);
-    hk_add(&row->allocs_total, t.popped);
-    hk_add(&heap->cache_bytes, ((uint64_t)t.pushed - t.popped) * hk_classes[size_class].bytes);
-    return st->listed;
+    hk_note_traffic(heap, size_class, t, (unsigned)length);
+    return (unsigned)length;
 }
 
 /* Blocks that the bin may have at present. */

@@ -62,6 +62,38 @@ static void give_claimed_back(uint32_t first, uint32_t n)
     }
 }
 
+/* Claims the open ones among n SuperSlabs. Returns how many there are before one that is neither closed nor
+ * to be had: if not n, nothing is claimed. */
+static uint32_t claim_open(uint32_t first, uint32_t n)
+{
+    uint32_t s = first;
+    while (s < first + n && (hk_ss_is_closed(s) || hk_ss_claim(s)))
+        s++;
+    if (s < first + n)
+        give_claimed_back(first, s - first);
+    return s - first;
+}
+
+/* A claimed one becomes part of a huge block. */
+static void take_open(uint32_t superslab)
+{
+    hk_ss.open--;
+    hk_ss_uncount_mapped(1, HK_SUPERSLAB_BYTES); /* counted again with the whole run */
+    hk_ss_set_state(superslab, HK_SUPERSLAB_HUGE);
+}
+
+/* A mapped one that was part of a huge block serves slabs again: those that may hold something, and those
+ * with pages. */
+static void make_open(uint32_t superslab, uint32_t dirty, uint32_t resident)
+{
+    struct hk_superslab *s = hk_superslab_at(superslab);
+    atomic_store(&s->dirty, dirty);
+    atomic_store(&s->resident, resident);
+    hk_ss_set_state(superslab, HK_SUPERSLAB_OPEN);
+    hk_ss.open++;
+    hk_ss_unclaim(superslab);
+}
+
 /* Whether the system would give so much memory beyond the end at all: tables for what it refuses would stay
  * for ever, and programs do ask for what cannot be. */
 static bool may_be_mapped(uint32_t first, uint32_t end)
@@ -88,13 +120,10 @@ static int64_t claim_run(uint32_t n, size_t align)
         }
         if (first + n > hk_ss.end && (!may_be_mapped(hk_ss.end, first + n) || !hk_ss_extend_end(first + n)))
             return -1;
-        uint32_t s = first;
-        while (s < first + n && (hk_ss_is_closed(s) || hk_ss_claim(s)))
-            s++;
-        if (s == first + n)
+        uint32_t claimed = claim_open(first, n);
+        if (claimed == n)
             return first;
-        from = s + 1; /* this one was in use after all */
-        give_claimed_back(first, s - first);
+        from = first + claimed + 1; /* this one was in use after all */
     }
 }
 
@@ -125,9 +154,7 @@ static int map_run(uint32_t first, uint32_t n, uintptr_t to, struct hk_run *run)
             const struct hk_superslab *open = hk_superslab_at(s);
             run->zeroed = run->zeroed && atomic_load(&open->dirty) == 0;
             run->fresh += (size_t)__builtin_popcount(~atomic_load(&open->resident)) * HK_SLAB_BYTES;
-            hk_ss.open--;
-            hk_ss_uncount_mapped(1, HK_SUPERSLAB_BYTES); /* counted again with the whole run */
-            hk_ss_set_state(s++, HK_SUPERSLAB_HUGE);
+            take_open(s++);
             continue;
         }
         uintptr_t lo = hk_superslab_start(s), hi = hk_superslab_start(s + closed);
@@ -175,7 +202,7 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, struct hk_run *run)
 {
     if (bytes > HK_WINDOW_BYTES || align > HK_WINDOW_BYTES)
         return -1;
-    uint32_t n = hk_ss_of_bytes(bytes);
+    uint32_t n = hk_superslabs_for(bytes);
     int64_t first;
     int err = -ENOMEM;
     hk_lock_take(&hk_ss.lock);
@@ -218,13 +245,10 @@ static bool take_unmapped(uint32_t first, uint32_t n)
         }
     }
     for (uint32_t s = first; s < first + n; s++) {
-        if (hk_ss_is_closed(s)) {
+        if (hk_ss_is_closed(s))
             hk_ss_mark_used(s, 1, HK_SUPERSLAB_HUGE);
-            continue;
-        }
-        hk_ss.open--;
-        hk_ss_uncount_mapped(1, HK_SUPERSLAB_BYTES);
-        hk_ss_set_state(s, HK_SUPERSLAB_HUGE);
+        else
+            take_open(s);
     }
     return true;
 }
@@ -233,7 +257,7 @@ int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped)
 {
     if (bytes > HK_WINDOW_BYTES)
         return -1;
-    uint32_t n = hk_ss_of_bytes(bytes);
+    uint32_t n = hk_superslabs_for(bytes);
     int64_t first;
     *mapped = n * HK_SUPERSLAB_BYTES;
     hk_lock_take(&hk_ss.lock);
@@ -248,7 +272,7 @@ int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped)
 
 void hk_arena_return_addresses(uint32_t first, size_t mapped)
 {
-    uint32_t n = hk_ss_of_bytes(mapped);
+    uint32_t n = hk_superslabs_for(mapped);
     if (hk_os_unmap(hk_superslab_start(first), mapped) == 0) {
         hk_arena_forget_run(first, n, mapped);
         return;
@@ -263,7 +287,7 @@ void hk_arena_return_addresses(uint32_t first, size_t mapped)
 /* Maps the rest of a run's last SuperSlab, up to bytes behind the run's start. */
 static bool map_rest(uint32_t first, size_t mapped, size_t bytes)
 {
-    size_t last_end = hk_ss_of_bytes(mapped) * HK_SUPERSLAB_BYTES;
+    size_t last_end = hk_superslabs_for(mapped) * HK_SUPERSLAB_BYTES;
     bytes = bytes < last_end ? bytes : last_end;
     if (bytes > mapped) {
         if (hk_os_map_at(hk_superslab_start(first) + mapped, bytes - mapped) != 0)
@@ -278,23 +302,17 @@ static bool map_rest(uint32_t first, size_t mapped, size_t bytes)
 
 size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
 {
-    uint32_t n = hk_ss_of_bytes(mapped), more = hk_ss_of_bytes(new_mapped) - n;
+    uint32_t n = hk_superslabs_for(mapped), more = hk_superslabs_for(new_mapped) - n;
     if (new_mapped > HK_WINDOW_BYTES || !map_rest(first, mapped, new_mapped))
         return 0;
     if (more == 0)
         return new_mapped;
     hk_lock_take(&hk_ss.lock);
-    uint32_t next = first + n, s = next;
+    uint32_t next = first + n;
     struct hk_run run = {.mapped = 0};
     int err = -ENOMEM;
-    if (next + more <= hk_ss.end || hk_ss_extend_end(next + more)) {
-        while (s < next + more && (hk_ss_is_closed(s) || hk_ss_claim(s)))
-            s++;
-        if (s == next + more)
-            err = fill_run(next, more, new_mapped - n * HK_SUPERSLAB_BYTES, &run);
-        else
-            give_claimed_back(next, s - next);
-    }
+    if ((next + more <= hk_ss.end || hk_ss_extend_end(next + more)) && claim_open(next, more) == more)
+        err = fill_run(next, more, new_mapped - n * HK_SUPERSLAB_BYTES, &run);
     hk_lock_drop(&hk_ss.lock);
     if (err == 0)
         return n * HK_SUPERSLAB_BYTES + run.mapped;
@@ -304,7 +322,7 @@ size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
 
 size_t hk_arena_shrink_run(uint32_t first, size_t mapped, size_t new_mapped)
 {
-    uint32_t n = hk_ss_of_bytes(mapped), keep = hk_ss_of_bytes(new_mapped);
+    uint32_t n = hk_superslabs_for(mapped), keep = hk_superslabs_for(new_mapped);
     if (mapped == new_mapped || hk_os_unmap(hk_superslab_start(first) + new_mapped, mapped - new_mapped) != 0)
         return mapped;
     hk_lock_take(&hk_ss.lock);
@@ -323,13 +341,9 @@ bool hk_arena_keep_run(uint32_t first, uint32_t n, size_t mapped)
     hk_lock_take(&hk_ss.lock);
     for (uint32_t s = first; s < first + n; s++) {
         size_t left = mapped - (size_t)(s - first) * HK_SUPERSLAB_BYTES;
-        uint32_t slabs = (uint32_t)((left + HK_SLAB_BYTES - 1) >> HK_SLAB_SHIFT);
+        uint32_t slabs = hk_slabs_for(left);
         uint32_t pages = slabs < HK_SLABS_PER_SUPERSLAB ? (UINT32_C(1) << slabs) - 1 : HK_ALL_SLABS;
-        atomic_store(&hk_superslab_at(s)->dirty, pages);
-        atomic_store(&hk_superslab_at(s)->resident, pages);
-        hk_ss_set_state(s, HK_SUPERSLAB_OPEN);
-        hk_ss.open++;
-        hk_ss_unclaim(s);
+        make_open(s, pages, pages);
     }
     hk_lock_drop(&hk_ss.lock);
     return true;
@@ -342,14 +356,10 @@ static void give_run_open(uint32_t first, uint32_t n, size_t mapped)
     uint32_t whole = map_rest(first, mapped, n * HK_SUPERSLAB_BYTES) ? n : n - 1;
     hk_lock_take(&hk_ss.lock);
     for (uint32_t s = first; s < first + n; s++) {
-        hk_ss_set_state(s, s < first + whole ? HK_SUPERSLAB_OPEN : HK_SUPERSLAB_LOST);
-        if (s >= first + whole)
-            continue; /* counted as a tail for ever, which it is */
-        hk_ss_clear_masks(s);
-        if (!zeroed)
-            atomic_store(&hk_superslab_at(s)->dirty, HK_ALL_SLABS);
-        hk_ss.open++;
-        hk_ss_offer(s);
+        if (s < first + whole)
+            make_open(s, zeroed ? 0 : HK_ALL_SLABS, 0);
+        else
+            hk_ss_set_state(s, HK_SUPERSLAB_LOST); /* counted as a tail for ever, which it is */
     }
     hk_lock_drop(&hk_ss.lock);
 }

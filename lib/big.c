@@ -16,16 +16,6 @@
 /* A huge block that shrinks by less keeps its pages: each shrinking is a system call. */
 #define SHRINK_MIN HK_SLAB_BYTES
 
-static uint32_t slabs_for(size_t bytes)
-{
-    return (uint32_t)((bytes + HK_SLAB_BYTES - 1) >> HK_SLAB_SHIFT);
-}
-
-static uint32_t superslabs_for(size_t bytes)
-{
-    return (uint32_t)((bytes + HK_SUPERSLAB_BYTES - 1) >> HK_SUPERSLAB_SHIFT);
-}
-
 static bool is_huge_request(size_t bytes, size_t align)
 {
     return bytes > HK_BIG_MAX || align > HK_SUPERSLAB_BYTES;
@@ -107,7 +97,7 @@ static void *take_cached(size_t bytes, size_t align)
 
 static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
 {
-    uint32_t n = slabs_for(bytes);
+    uint32_t n = hk_slabs_for(bytes);
     int64_t slab = hk_slabs_take(n, align, zeroed);
     if (slab < 0)
         return NULL;
@@ -127,12 +117,18 @@ static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
     *zeroed = run.zeroed;
     uint32_t slab = (uint32_t)first * HK_SLABS_PER_SUPERSLAB;
     struct hk_slab *s = hk_slab_at(slab);
-    s->span = superslabs_for(run.mapped);
+    s->span = hk_superslabs_for(run.mapped);
     s->mapped = run.mapped;
     s->moved = false;
     if (run.fresh != 0)
         hk_retain_faulted(run.fresh);
     return enter(slab, HK_SLAB_HUGE, bytes);
+}
+
+static void *take_new(size_t bytes, size_t align, bool *zeroed)
+{
+    return is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
+                                         : take_slabs(bytes, align, zeroed);
 }
 
 void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
@@ -143,13 +139,11 @@ void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
         return NULL;
     void *p = take_cached(bytes, align);
     if (p == NULL)
-        p = is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
-                                          : take_slabs(bytes, align, zeroed);
+        p = take_new(bytes, align, zeroed);
     /* Cached blocks may be what stands in the way, or addresses that are mapped and not used. */
     if (p == NULL) {
         hk_retain_trim(0);
-        p = is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
-                                          : take_slabs(bytes, align, zeroed);
+        p = take_new(bytes, align, zeroed);
     }
     return p;
 }
@@ -244,7 +238,7 @@ size_t hk_big_cache_drain(size_t bytes)
 /* Within the run of slabs; a tail that is no longer needed goes back to the SuperSlab. */
 static bool resize_big(struct hk_slab *s, uint32_t slab, size_t bytes)
 {
-    uint32_t need = slabs_for(bytes);
+    uint32_t need = hk_slabs_for(bytes);
     if (bytes > HK_BIG_MAX || need > s->span)
         return false;
     recount_bytes(s, HK_SLAB_BIG, bytes);
@@ -275,7 +269,7 @@ static bool resize_huge_in_place(struct hk_slab *s, uint32_t slab, size_t bytes)
             hk_count(&hk_process.purged_bytes_total, s->mapped - mapped);
     }
     s->mapped = mapped;
-    s->span = superslabs_for(mapped);
+    s->span = hk_superslabs_for(mapped);
     recount_bytes(s, HK_SLAB_HUGE, bytes);
     return true;
 }
@@ -297,7 +291,7 @@ static void *move_huge(struct hk_slab *s, uint32_t slab, size_t bytes)
     }
     uint32_t new_slab = (uint32_t)to * HK_SLABS_PER_SUPERSLAB;
     struct hk_slab *n = hk_slab_at(new_slab);
-    n->span = superslabs_for(mapped);
+    n->span = hk_superslabs_for(mapped);
     n->mapped = mapped;
     n->moved = true;
     count_dead(s, HK_SLAB_HUGE);

@@ -8,6 +8,7 @@
 
 /* slab in the low half, units in the high half; 0: free (a block has at least one unit). */
 static hk_au64 places[PLACES];
+static hk_au64 last; /* as a place, but not one of them */
 static hk_au64 held_bytes;
 static hk_au32 hand; /* the place that was filled longest ago, about */
 
@@ -19,6 +20,11 @@ static uint64_t pack(struct hk_cached block)
 static struct hk_cached unpack(uint64_t word)
 {
     return (struct hk_cached){.slab = (uint32_t)word, .bytes = (size_t)(word >> 32) << UNIT_SHIFT};
+}
+
+static bool is_aligned(struct hk_cached block, size_t align)
+{
+    return (hk_slab_start(block.slab) & (align - 1)) == 0;
 }
 
 static uint64_t word_at(unsigned i)
@@ -62,7 +68,7 @@ bool hk_big_cache_take(size_t bytes, size_t align, struct hk_cached *block)
             uint64_t word = word_at(i);
             struct hk_cached b = unpack(word);
             if (b.bytes >= bytes && b.bytes <= most && (best == 0 || b.bytes < unpack(best).bytes) &&
-                (hk_slab_start(b.slab) & (align - 1)) == 0) {
+                is_aligned(b, align)) {
                 best = word;
                 at = i;
             }
@@ -130,8 +136,6 @@ bool hk_big_cache_evict_fit(size_t bytes, struct hk_cached *block)
     return false;
 }
 
-static hk_au64 last;
-
 bool hk_big_last_put(struct hk_cached block, struct hk_cached *older)
 {
     uint64_t word = atomic_exchange(&last, pack(block));
@@ -143,8 +147,8 @@ bool hk_big_last_take(size_t bytes, size_t align, struct hk_cached *block)
 {
     uint64_t word = atomic_load_explicit(&last, memory_order_relaxed);
     *block = unpack(word);
-    return word != 0 && block->bytes == hk_round_up(bytes, HK_SLAB_BYTES) &&
-           (hk_slab_start(block->slab) & (align - 1)) == 0 && atomic_compare_exchange_strong(&last, &word, 0);
+    return word != 0 && block->bytes == hk_round_up(bytes, HK_SLAB_BYTES) && is_aligned(*block, align) &&
+           atomic_compare_exchange_strong(&last, &word, 0);
 }
 
 bool hk_big_last_evict(struct hk_cached *block)

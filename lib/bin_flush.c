@@ -147,26 +147,13 @@ void hk_heap_learn(struct hk_heap *heap)
     }
 }
 
-/* Notes what went by without judging it: exit() may have been called by a signal handler that interrupted
- * this very heap's malloc. */
-static void note_leniently(struct hk_heap *heap, unsigned size_class)
-{
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    struct hk_bin_state *st = &heap->state[size_class];
-    unsigned pushed = st->given - bin->room;
-    st->listed = (uint16_t)(st->listed + pushed - bin->taken);
-    hk_add(&heap->totals[size_class].frees_total, pushed);
-    hk_add(&heap->totals[size_class].allocs_total, bin->taken);
-    hk_add(&heap->cache_bytes, ((uint64_t)pushed - bin->taken) * hk_classes[size_class].bytes);
-    heap->room_bytes -= (uint64_t)pushed * hk_classes[size_class].bytes;
-    st->given = (uint16_t)bin->room;
-    bin->taken = 0;
-}
-
+/* Without judging what went by: exit() may have been called by a signal handler that interrupted this very
+ * heap's malloc. */
 void hk_heap_settle(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
-        note_leniently(heap, c);
+        struct hk_traffic t = hk_traffic_of(heap, c);
+        hk_note_traffic(heap, c, t, heap->state[c].listed + t.pushed - t.popped);
         hk_set_room(heap, c, 0);
         hk_set(&heap->totals[c].allocs_lag_blocks, 0);
         hk_set(&heap->totals[c].frees_lag_blocks, 0);

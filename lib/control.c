@@ -51,6 +51,16 @@ static uint64_t clamp(uint64_t v, const struct hk_tunable_info *info)
     return v < info->min ? info->min : v > info->max ? info->max : v;
 }
 
+static bool is_in_range(uint64_t v, const struct hk_tunable_info *info)
+{
+    return v >= info->min && v <= info->max;
+}
+
+static bool is_unknown_choice(uint64_t v, const struct hk_tunable_info *info)
+{
+    return info->type == HK_TYPE_CHOICE && !is_in_range(v, info);
+}
+
 static unsigned class_of_value(unsigned index)
 {
     return (index - HK_TUNABLES) % HK_MAX_CLASSES;
@@ -60,9 +70,7 @@ static unsigned class_of_value(unsigned index)
 static struct value in_force(unsigned index)
 {
     const struct hk_tuning_value *t = &state.tuned.values[index];
-    const struct hk_tunable_info *info = hk_value_info(index);
-    bool known = info->type != HK_TYPE_CHOICE || (t->value >= info->min && t->value <= info->max);
-    if (t->set && !state.lapsed && known)
+    if (t->set && !state.lapsed && !is_unknown_choice(t->value, hk_value_info(index)))
         return (struct value){.value = t->value, .source = (uint8_t)t->source, .set = true};
     return state.own[index];
 }
@@ -90,8 +98,10 @@ static unsigned verdict_on(unsigned index, uint64_t value)
     const struct hk_tunable_info *info = hk_value_info(index);
     if (index >= HK_TUNABLES && class_of_value(index) >= HK_CLASSES)
         return HK_VERDICT_UNKNOWN;
-    if (value < info->min || value > info->max)
-        return info->type == HK_TYPE_CHOICE ? HK_VERDICT_UNKNOWN : HK_VERDICT_CLAMPED;
+    if (is_unknown_choice(value, info))
+        return HK_VERDICT_UNKNOWN;
+    if (!is_in_range(value, info))
+        return HK_VERDICT_CLAMPED;
     return state.lapsed ? HK_VERDICT_LAPSED : HK_VERDICT_APPLIED;
 }
 

@@ -45,9 +45,7 @@ HK_INLINE uint32_t slab_of_listed(const struct expected *e, const void *before, 
     if (HK_UNLIKELY(slab >= e->slabs ||
                     atomic_load_explicit(&e->metas[slab], memory_order_relaxed) != e->meta))
         hk_die_damaged_list(before, block, e->size_class);
-    uint32_t offset = (uint32_t)at & (HK_SLAB_BYTES - 1);
-    uint32_t index = (uint32_t)(((uint64_t)offset * e->info.reciprocal) >> 32);
-    if (HK_UNLIKELY(index * e->info.bytes != offset || index >= e->info.capacity))
+    if (HK_UNLIKELY(!hk_block_starts(&e->info, (uint32_t)at & (HK_SLAB_BYTES - 1))))
         hk_die_interior(block, (uint32_t)slab);
     return (uint32_t)slab;
 }

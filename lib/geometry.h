@@ -42,4 +42,14 @@ HK_INLINE size_t hk_round_up(size_t n, size_t to)
     return (n + to - 1) & ~(to - 1);
 }
 
+HK_INLINE uint32_t hk_slabs_for(size_t bytes)
+{
+    return (uint32_t)((bytes + HK_SLAB_BYTES - 1) >> HK_SLAB_SHIFT);
+}
+
+HK_INLINE uint32_t hk_superslabs_for(size_t bytes)
+{
+    return (uint32_t)((bytes + HK_SUPERSLAB_BYTES - 1) >> HK_SUPERSLAB_SHIFT);
+}
+
 #endif

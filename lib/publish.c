@@ -114,17 +114,23 @@ static struct hk_slot *claim_slot(uint32_t heap_id, unsigned state)
     return slot;
 }
 
+/* Who the process is. */
+static void sign_area(struct hk_area *a)
+{
+    atomic_store_explicit(&a->pid, pub.pid, memory_order_relaxed);
+    atomic_store_explicit(&a->parent_pid, pub.parent_pid, memory_order_relaxed);
+    atomic_store_explicit(&a->claimed_ns, hk_os_now_ns(), memory_order_relaxed);
+    hk_text_field(a->comm, sizeof a->comm, hk_hello_comm(), strlen(hk_hello_comm()));
+    hk_text_field(a->label, sizeof a->label, pub.label, strlen(pub.label));
+}
+
 static bool claim_area(void)
 {
     uint32_t cell;
     struct hk_area *a = hk_segment_claim(&pub.segment, pub.pid, &cell);
     if (a == NULL)
         return false;
-    atomic_store_explicit(&a->pid, pub.pid, memory_order_relaxed);
-    atomic_store_explicit(&a->parent_pid, pub.parent_pid, memory_order_relaxed);
-    atomic_store_explicit(&a->claimed_ns, hk_os_now_ns(), memory_order_relaxed);
-    hk_text_field(a->comm, sizeof a->comm, hk_hello_comm(), strlen(hk_hello_comm()));
-    hk_text_field(a->label, sizeof a->label, pub.label, strlen(pub.label));
+    sign_area(a);
     pub.area_cell = cell;
     pub.shared = NULL;
     atomic_store_explicit(&pub.published_changes, 0, memory_order_relaxed);
@@ -392,18 +398,14 @@ static bool make_segment(bool late, struct hk_segment_fds *fds)
         return false;
     pub.pid = pid;
     struct hk_area *a = area();
-    if (a == NULL && !claim_area()) {
+    if (a == NULL) {
+        if (claim_area())
+            return true;
         hk_segment_drop(&pub.segment);
         return false;
     }
-    if (a == NULL)
-        return true;
     memset(a, 0, sizeof *a);
-    atomic_store_explicit(&a->pid, pub.pid, memory_order_relaxed);
-    atomic_store_explicit(&a->parent_pid, pub.parent_pid, memory_order_relaxed);
-    atomic_store_explicit(&a->claimed_ns, hk_os_now_ns(), memory_order_relaxed);
-    hk_text_field(a->comm, sizeof a->comm, hk_hello_comm(), strlen(hk_hello_comm()));
-    memcpy(a->label, pub.label, sizeof a->label);
+    sign_area(a);
     hk_control_publish_applied();
     store_process(a);
     return true;

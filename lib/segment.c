@@ -280,8 +280,6 @@ bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid
     struct hk_segment fresh;
     memset(&fresh, 0, sizeof fresh);
     fds->counters = fds->tuning = -1;
-    if (!hk_segment_allowed())
-        return false;
     fds->counters = new_memfd("hakmem-counters", p.bytes, late);
     fds->tuning = new_memfd("hakmem-tuning", HK_TUNING_BYTES, late);
     if (!prepare(&fresh, segment, root_pid, pid, &p, fds) ||

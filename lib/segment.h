@@ -31,9 +31,10 @@ struct hk_segment_fds {
 /* Whether the process may have files of a segment's size. */
 bool hk_segment_allowed(void);
 
-/* Makes new memfds, fills in all but cells, maps and seals them. Where segment is mapped already, the new
- * ones take its place at the same addresses, so pointers into cells stay good; the claims of pid are carried
- * over. false: nothing has changed. late: other threads may be closing descriptors. */
+/* Where hk_segment_allowed() said so: makes new memfds, fills in all but cells, maps and seals them. Where
+ * segment is mapped already, the new ones take its place at the same addresses, so pointers into cells stay
+ * good; the claims of pid are carried over. false: nothing has changed. late: other threads may be closing
+ * descriptors. */
 bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid, bool late,
                      struct hk_segment_fds *fds);
 void hk_segment_close(struct hk_segment_fds *fds, bool late);

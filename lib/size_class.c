@@ -44,7 +44,7 @@ const uint16_t hk_coarse_bins[LAST_COARSE + 1] = {
 
 #pragma GCC diagnostic pop
 
-/* Rounded up, so that exact multiples come out exact; hk_block_index() checks by multiplying back. */
+/* Rounded up, so that exact multiples come out exact; hk_block_starts() checks by multiplying back. */
 const struct hk_class_info hk_classes[HK_CLASSES] = {
 #define HK_SIZE_CLASS(size)                                                                                  \
     {.bytes = (size),                                                                                        \

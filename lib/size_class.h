@@ -8,6 +8,8 @@
 #ifndef HAKMEM_LIB_SIZE_CLASS_H
 #define HAKMEM_LIB_SIZE_CLASS_H
 
+#include <stdbool.h>
+
 #include "lib/geometry.h"
 
 enum {
@@ -52,12 +54,11 @@ HK_INLINE unsigned hk_class_of_size(size_t size)
                             : hk_coarse_bins[(size + ((1u << HK_COARSE_SHIFT) - 1)) >> HK_COARSE_SHIFT]);
 }
 
-/* Index of the block at an offset in a slab of the class, or -1 where no block starts there. */
-HK_INLINE int hk_block_index(unsigned size_class, uint32_t offset)
+/* Whether a block starts at an offset in a slab of the class. */
+HK_INLINE bool hk_block_starts(const struct hk_class_info *info, uint32_t offset)
 {
-    const struct hk_class_info *info = &hk_classes[size_class];
     uint32_t index = (uint32_t)(((uint64_t)offset * info->reciprocal) >> 32);
-    return index * info->bytes == offset && index < info->capacity ? (int)index : -1;
+    return index * info->bytes == offset && index < info->capacity;
 }
 
 #endif

@@ -72,7 +72,7 @@ void hk_slab_repair(uint32_t slab, unsigned owner);
 HK_INLINE bool hk_slab_is_block(uint32_t slab, unsigned size_class, const void *p)
 {
     uintptr_t offset = (uintptr_t)p - hk_slab_start(slab);
-    return offset < HK_SLAB_BYTES && hk_block_index(size_class, (uint32_t)offset) >= 0;
+    return offset < HK_SLAB_BYTES && hk_block_starts(&hk_classes[size_class], (uint32_t)offset);
 }
 
 #endif

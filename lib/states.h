@@ -46,11 +46,6 @@ HK_INLINE bool hk_ss_is_closed(uint32_t superslab)
     return superslab < hk_ss.end && hk_ss_state(superslab) == HK_SUPERSLAB_CLOSED;
 }
 
-HK_INLINE uint32_t hk_ss_of_bytes(size_t bytes)
-{
-    return (uint32_t)((bytes + HK_SUPERSLAB_BYTES - 1) >> HK_SUPERSLAB_SHIFT);
-}
-
 HK_INLINE int hk_ss_has_tail(size_t mapped)
 {
     return (mapped & (HK_SUPERSLAB_BYTES - 1)) != 0;
