@@ -7,6 +7,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/memory.h"
+#include "daemon/sorted.h"
 #include "shm/text.h"
 
 #define NAMES_MAX    1024
@@ -47,17 +48,14 @@ void hk_names_init(struct hk_names *names, uv_loop_t *loop)
     *names = (struct hk_names){.loop = loop};
 }
 
+static bool is_before(const void *item, const void *uid)
+{
+    return (*(struct hk_name *const *)item)->uid < *(const uid_t *)uid;
+}
+
 static unsigned lower_bound(const struct hk_names *names, uid_t uid)
 {
-    unsigned low = 0, high = names->count;
-    while (low < high) {
-        unsigned mid = (low + high) / 2;
-        if (names->all[mid]->uid < uid)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return hk_sorted_bound(names->all, names->count, sizeof(void *), &uid, is_before);
 }
 
 static struct hk_name *insert(struct hk_names *names, unsigned at, uid_t uid)
@@ -66,7 +64,7 @@ static struct hk_name *insert(struct hk_names *names, unsigned at, uid_t uid)
     entry->uid = uid;
     entry->work.data = entry;
     names->all = hk_realloc(names->all, names->count + 1, sizeof(struct hk_name *));
-    memmove(&names->all[at + 1], &names->all[at], (names->count - at) * sizeof(struct hk_name *));
+    hk_sorted_open(names->all, names->count, sizeof(void *), at);
     names->all[at] = entry;
     names->count++;
     return entry;

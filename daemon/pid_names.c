@@ -7,6 +7,7 @@
 #include "daemon/clock.h"
 #include "daemon/memory.h"
 #include "daemon/proc.h"
+#include "daemon/sorted.h"
 
 #define PER_STEP     128
 #define NAMES_MAX    65536
@@ -19,6 +20,11 @@ static int compare(const void *a, const void *b)
     if (x->inner != y->inner)
         return x->inner < y->inner ? -1 : 1;
     return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+static bool is_before(const void *item, const void *wanted)
+{
+    return compare(item, wanted) < 0;
 }
 
 /* False if the process is in no namespace but ours. */
@@ -96,15 +102,8 @@ void hk_pid_names_add_children(struct hk_pid_names *names, pid_t parent)
 pid_t hk_pid_names_next(const struct hk_pid_names *names, pid_t inner, pid_t after)
 {
     struct hk_pid_name wanted = {.inner = inner, .pid = after + 1};
-    unsigned low = 0, high = names->known_count;
-    while (low < high) {
-        unsigned mid = (low + high) / 2;
-        if (compare(&names->known[mid], &wanted) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < names->known_count && names->known[low].inner == inner ? names->known[low].pid : 0;
+    unsigned at = hk_sorted_bound(names->known, names->known_count, sizeof *names->known, &wanted, is_before);
+    return at < names->known_count && names->known[at].inner == inner ? names->known[at].pid : 0;
 }
 
 void hk_pid_names_clear(struct hk_pid_names *names)

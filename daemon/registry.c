@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/memory.h"
+#include "daemon/sorted.h"
 
 #define USER_IDLE_NS (10 * HK_NS_PER_S)
 
@@ -49,18 +50,15 @@ void hk_registry_clear(struct hk_registry *registry)
     hk_registry_init(registry);
 }
 
+static bool user_is_before(const void *item, const void *uid)
+{
+    return (*(struct hk_user *const *)item)->uid < *(const uid_t *)uid;
+}
+
 /* Index of the first user with a uid of at least this. */
 static unsigned user_bound(const struct hk_registry *registry, uid_t uid)
 {
-    unsigned low = 0, high = registry->user_count;
-    while (low < high) {
-        unsigned mid = (low + high) / 2;
-        if (registry->users[mid]->uid < uid)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return hk_sorted_bound(registry->users, registry->user_count, sizeof(void *), &uid, user_is_before);
 }
 
 struct hk_user *hk_registry_user(struct hk_registry *registry, uid_t uid, uint64_t now_ns)
@@ -68,8 +66,7 @@ struct hk_user *hk_registry_user(struct hk_registry *registry, uid_t uid, uint64
     unsigned at = user_bound(registry, uid);
     if (at == registry->user_count || registry->users[at]->uid != uid) {
         registry->users = hk_realloc(registry->users, registry->user_count + 1, sizeof(struct hk_user *));
-        memmove(&registry->users[at + 1], &registry->users[at],
-                (registry->user_count - at) * sizeof(struct hk_user *));
+        hk_sorted_open(registry->users, registry->user_count, sizeof(void *), at);
         registry->users[at] = hk_alloc(sizeof(struct hk_user));
         registry->users[at]->uid = uid;
         registry->user_count++;
@@ -92,17 +89,15 @@ void hk_registry_prune_users(struct hk_registry *registry, uint64_t now_ns)
     registry->user_count = kept;
 }
 
+static bool process_is_before(const void *item, const void *pid)
+{
+    return (*(struct hk_process *const *)item)->pid < *(const pid_t *)pid;
+}
+
 unsigned hk_registry_lower_bound(const struct hk_registry *registry, pid_t pid)
 {
-    unsigned low = 0, high = registry->process_count;
-    while (low < high) {
-        unsigned mid = (low + high) / 2;
-        if (registry->processes[mid]->pid < pid)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return hk_sorted_bound(registry->processes, registry->process_count, sizeof(void *), &pid,
+                           process_is_before);
 }
 
 struct hk_process *hk_registry_find(const struct hk_registry *registry, pid_t pid)
@@ -120,8 +115,7 @@ void hk_registry_insert(struct hk_registry *registry, struct hk_process *process
         registry->processes = hk_realloc(registry->processes, registry->process_room,
                                          sizeof(struct hk_process *));
     }
-    memmove(&registry->processes[at + 1], &registry->processes[at],
-            (registry->process_count - at) * sizeof(struct hk_process *));
+    hk_sorted_open(registry->processes, registry->process_count, sizeof(void *), at);
     registry->processes[at] = process;
     registry->process_count++;
     process->id = ++registry->next_id;
