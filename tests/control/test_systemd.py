@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import HAKMEMD, Case, clean_environment, main, poll, stats
+from harness import HAKMEMD, Case, Client, clean_environment, main, poll, stats
 
 version = subprocess.run([HAKMEMD, "--version"], capture_output=True, env=clean_environment()).stdout.decode()
 
@@ -117,6 +117,11 @@ class SystemdTest(Case):
         self.assertIsNone(popen.poll())
         return popen
 
+    def client_of(self, run):
+        client = Client(os.path.join(run, "control"))
+        self.addCleanup(client.close)
+        return client
+
     def test_notifications(self):
         root = self.directory()
         manager = self.manager(root)
@@ -146,9 +151,7 @@ class SystemdTest(Case):
         control.listen(64)
         # A process and a client that come before there is a daemon.
         early = self.process(run)
-        from harness import Client
-        client = Client(os.path.join(run, "control"))
-        self.addCleanup(client.close)
+        client = self.client_of(run)
         request = client.start("info")
         popen = self.launch(root, manager, [(hello.fileno(), "hello"), (control.fileno(), "control")])
         self.assertEqual(client.finish(request)["pid"], popen.pid)
@@ -172,9 +175,7 @@ class SystemdTest(Case):
         popen = self.launch(root, manager, [(wrong, "hello"), (control.fileno(), "control"), (wrong, "hk-x")])
         os.close(wrong)
         process = self.process(run)
-        from harness import Client
-        client = Client(os.path.join(run, "control"))
-        self.addCleanup(client.close)
+        client = self.client_of(run)
         self.appears(client, process.pid)
         popen.terminate()
         self.assertEqual(popen.wait(), 0)
@@ -188,9 +189,7 @@ class SystemdTest(Case):
         manager = self.manager(root)
         first = self.launch(root, manager, [])
         run = os.path.join(root, "run")
-        from harness import Client
-        client = Client(os.path.join(run, "control"))
-        self.addCleanup(client.close)
+        client = self.client_of(run)
         parent = self.process(run, "--tick", "10")
         child = parent.fork(40)
         self.appears(client, child)
@@ -203,8 +202,7 @@ class SystemdTest(Case):
         named = [(fd, name) for name, fds in manager.store.items() for fd in reversed(fds)]
         manager.messages.clear()
         second = self.launch(root, manager, named)
-        client = Client(os.path.join(run, "control"))
-        self.addCleanup(client.close)
+        client = self.client_of(run)
         for pid in (parent.pid, child):
             self.assertEqual(self.appears(client, pid)["family"], parent.pid)
             tuned = client.call("tune.get", pid=pid)["processes"][0]["tunables"]["bin_cap"]
@@ -221,9 +219,7 @@ class SystemdTest(Case):
         manager = self.manager(root)
         first = self.launch(root, manager, [])
         run = os.path.join(root, "run")
-        from harness import Client
-        client = Client(os.path.join(run, "control"))
-        self.addCleanup(client.close)
+        client = self.client_of(run)
         stays = self.process(run, "--tick", "10", "--label", "kept")
         ends = self.process(run)
         parent = self.process(run)
@@ -251,8 +247,7 @@ class SystemdTest(Case):
         manager.messages.clear()
         named = [(fd, name) for name, fds in manager.store.items() for fd in reversed(fds)]
         second = self.launch(root, manager, named)
-        client = Client(os.path.join(run, "control"))
-        self.addCleanup(client.close)
+        client = self.client_of(run)
         entry = self.appears(client, stays.pid)
         self.assertEqual(entry["label"], "kept")
         self.assertEqual(client.call("info")["hellos_total"], 0)

@@ -59,23 +59,15 @@ class Live(Case):
         self.daemon = subprocess.Popen([os.path.join(BUILD, "daemon", "hakmemd"), "--runtime-dir", self.runtime,
                                         "--interval-ms", "50", "--config", config], env=environment(),
                                        stderr=subprocess.DEVNULL)
-        self.addCleanup(self.stop, self.daemon, signal.SIGTERM)
+        self.addCleanup(self.end, self.daemon, signal.SIGTERM)
         wait_until(lambda: self.ask("info")[0] == 0, "the daemon's first answer")
-
-    def stop(self, process, number=signal.SIGKILL):
-        if process.poll() is None:
-            process.send_signal(number)
-        process.wait(120)
-        for stream in (process.stdin, process.stdout):
-            if stream:
-                stream.close()
 
     def start(self, *options):
         """A program under run; it is seen when this returns."""
         tool = subprocess.Popen([TOOL, "--runtime-dir", self.runtime, "run", *options, "--", sys.executable, "-c",
                                  PROGRAM], env=environment(PYTHONMALLOC="malloc"), text=True, bufsize=1,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(self.stop, tool)
+        self.addCleanup(self.end, tool)
         self.tell(tool, "ready")
         self.until_listed(tool.pid)
         return tool

@@ -1,6 +1,7 @@
 """What the tests of the tool share: where it is, a folder of their own, how it is run, how long is too long."""
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -53,6 +54,16 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="hkctl-", dir="/tmp")
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    @staticmethod
+    def end(process, number=signal.SIGKILL):
+        """Ends a process that still runs, waits for it and closes what leads to it."""
+        if process.poll() is None:
+            process.send_signal(number)
+        process.wait(DEADLINE_S)
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
 
     def ctl(self, *words, env=None, tool=TOOL, **more):
         """Runs hakmemctl: (exit status, standard output, standard error)."""

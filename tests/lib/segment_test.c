@@ -16,40 +16,17 @@
 #include <unistd.h>
 
 #include "lib/size_class.h"
-#include "tests/support/listener.h"
-#include "tests/support/puppet.h"
+#include "tests/support/stage.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-struct stage {
-    struct listener listener;
-    struct puppet puppet;
-    struct greeting greeting;
-};
-
-static struct stage begin(const char *const *settings)
-{
-    struct stage s;
-    memset(&s, 0, sizeof s);
-    listener_open(&s.listener);
-    puppet_start(&s.puppet, s.listener.dir, settings);
-    listener_expect(&s.listener, &s.greeting);
-    return s;
-}
-
-static void finish(struct stage *s)
-{
-    greeting_drop(&s->greeting);
-    listener_remove(&s->listener);
-}
-
 static void the_hello_says_who_it_is(void **state)
 {
     (void)state;
     const char *settings[] = {"HAKMEM_LABEL=a label of its own", NULL};
-    struct stage s = begin(settings);
+    struct stage s = stage_begin(settings);
     const struct hk_hello *h = &s.greeting.hello;
     char path[64], exe[HK_EXE_BYTES] = "";
     snprintf(path, sizeof path, "/proc/%d/exe", s.puppet.pid);
@@ -65,13 +42,13 @@ static void the_hello_says_who_it_is(void **state)
     assert_int_equal(s.greeting.peer.pid, s.puppet.pid);
     assert_int_equal(s.greeting.peer.uid, getuid());
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 static void the_descriptors_are_sealed(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     int counters = fcntl(s.greeting.counters_fd, F_GET_SEALS);
     int tuning = fcntl(s.greeting.tuning_fd, F_GET_SEALS);
     int common = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
@@ -85,14 +62,14 @@ static void the_descriptors_are_sealed(void **state)
     assert_int_equal(counters, common | F_SEAL_FUTURE_WRITE);
     assert_int_equal(tuning, common);
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 /* Whoever gets the counters' descriptor can neither write, nor cut, nor punch, nor map for writing. */
 static void the_counters_cannot_be_harmed(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     int fd = s.greeting.counters_fd;
     char byte = 0;
     assert_true(pwrite(fd, &byte, 1, 0) < 0 && errno == EPERM);
@@ -104,13 +81,13 @@ static void the_counters_cannot_be_harmed(void **state)
     assert_true(ftruncate(s.greeting.tuning_fd, 0) < 0 && errno == EPERM);
     puppet_say(&s.puppet, "churn 100 1000 10");
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 static void the_tables_are_the_librarys(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     const struct hk_reader *r = &s.greeting.reader;
     assert_int_equal(r->class_count, HK_CLASSES);
     unsigned c = 0;
@@ -129,21 +106,21 @@ static void the_tables_are_the_librarys(void **state)
     assert_int_equal(r->header.root_pid, s.puppet.pid);
     assert_string_equal(r->header.version, HAKMEM_VERSION);
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 /* 4,096 cells are 16 MiB of file; what a small process really takes is a few pages. */
 static void a_small_process_takes_little(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct stat st;
     puppet_say(&s.puppet, "churn 100 1000 10");
     assert_int_equal(fstat(s.greeting.counters_fd, &st), 0);
     if (st.st_blocks * 512 > 96 * 1024)
         fail_msg("the counters of a process with one thread take %lld bytes", (long long)st.st_blocks * 512);
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 static void area_of(const struct stage *s, pid_t pid, struct hk_area_view *area)
@@ -154,7 +131,7 @@ static void area_of(const struct stage *s, pid_t pid, struct hk_area_view *area)
 static void a_label_can_change(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct hk_area_view area;
     char text[HK_LABEL_BYTES + 40];
     area_of(&s, s.puppet.pid, &area);
@@ -172,20 +149,20 @@ static void a_label_can_change(void **state)
     area_of(&s, s.puppet.pid, &area);
     assert_string_equal(area.label, "");
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 static void a_normal_exit_is_marked(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct hk_area_view area;
     area_of(&s, s.puppet.pid, &area);
     assert_int_equal(area.flags & HK_AREA_EXITED, 0);
     assert_int_equal(puppet_end(&s.puppet), 0);
     area_of(&s, s.puppet.pid, &area);
     assert_int_equal(area.flags & HK_AREA_EXITED, HK_AREA_EXITED);
-    finish(&s);
+    stage_close(&s);
 }
 
 /* ---- families ---- */
@@ -193,7 +170,7 @@ static void a_normal_exit_is_marked(void **state)
 static void a_forked_child_has_its_own_area(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct hk_area_view area;
     struct hk_totals parent_before, parent_after, child;
     unsigned c = greeting_class(&s.greeting, 500);
@@ -223,14 +200,14 @@ static void a_forked_child_has_its_own_area(void **state)
                      was[HK_CLASS_AT(allocs_total)]);
     kill(pid, SIGKILL);
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 /* Threads of the parent do not exist in the child; what they had is not counted twice nor lost. */
 static void a_child_of_many_threads_adds_up(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct hk_totals child;
     unsigned c = greeting_class(&s.greeting, 500);
     puppet_say(&s.puppet, "start 0 7");
@@ -247,14 +224,14 @@ static void a_child_of_many_threads_adds_up(void **state)
     assert_int_equal(child.threads, 1);
     kill(pid, SIGKILL);
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 static void many_children_have_areas(void **state)
 {
     (void)state;
     enum { CHILDREN = 40 };
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct hk_area_view area;
     pid_t pids[CHILDREN];
     for (unsigned i = 0; i < CHILDREN; i++)
@@ -266,7 +243,7 @@ static void many_children_have_areas(void **state)
         kill(pids[i], SIGKILL);
     }
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 static pid_t only_child_of(pid_t pid)
@@ -285,7 +262,7 @@ static pid_t only_child_of(pid_t pid)
 static void a_grandchild_has_its_own_area(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct hk_area_view area;
     pid_t child = (pid_t)puppet_number(puppet_say(&s.puppet, "fork fork alloc 3 500 100"), 0);
     pid_t grandchild = only_child_of(child);
@@ -293,7 +270,7 @@ static void a_grandchild_has_its_own_area(void **state)
     assert_int_equal(area.parent_pid, child);
     kill(child, SIGKILL);
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 /* Cells of children that the daemon knows to be dead are used again: a prefork server never runs out. */
@@ -301,7 +278,7 @@ static void cells_of_dead_children_are_reused(void **state)
 {
     (void)state;
     enum { CHILDREN = 200 };
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     hk_au16 *dead = (hk_au16 *)((char *)s.greeting.page + HK_TUNING_DEAD_OFF);
     struct hk_area_view area;
     uint32_t used = 0;
@@ -324,7 +301,7 @@ static void cells_of_dead_children_are_reused(void **state)
     if (used > 16)
         fail_msg("%u cells are used after %d children, one at a time", used, CHILDREN);
     puppet_end(&s.puppet);
-    finish(&s);
+    stage_close(&s);
 }
 
 /* ---- death ---- */
@@ -332,7 +309,7 @@ static void cells_of_dead_children_are_reused(void **state)
 static void counters_of_the_killed_can_be_read(void **state)
 {
     (void)state;
-    struct stage s = begin(NULL);
+    struct stage s = stage_begin(NULL);
     struct hk_totals before, after;
     struct hk_area_view area;
     puppet_say(&s.puppet, "alloc 0 500 12345");
@@ -344,7 +321,7 @@ static void counters_of_the_killed_can_be_read(void **state)
     assert_true(hk_totals_allocs(&after) >= 12345);
     area_of(&s, s.puppet.pid, &area);
     assert_int_equal(area.flags & HK_AREA_EXITED, 0);
-    finish(&s);
+    stage_close(&s);
 }
 
 int main(void)

@@ -10,22 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/listener.h"
-#include "tests/support/puppet.h"
-
-struct stage {
-    struct listener listener;
-    struct puppet puppet;
-    struct greeting greeting;
-};
+#include "tests/support/stage.h"
 
 static struct stage begin(const char *const *settings)
 {
-    struct stage s;
-    memset(&s, 0, sizeof s);
-    listener_open(&s.listener);
-    puppet_start(&s.puppet, s.listener.dir, settings);
-    listener_expect(&s.listener, &s.greeting);
+    struct stage s = stage_begin(settings);
     greeting_beat(&s.greeting, 3600000, false);
     return s;
 }
@@ -33,8 +22,7 @@ static struct stage begin(const char *const *settings)
 static void finish(struct stage *s)
 {
     puppet_end(&s->puppet);
-    greeting_drop(&s->greeting);
-    listener_remove(&s->listener);
+    stage_close(s);
 }
 
 /* Something that refills and flushes. */

@@ -2,13 +2,13 @@
 """Servers and their workers do the same under libhakmem.so as they do without it: what they answer, what they
 keep over a restart, and how they end."""
 import os
-import pwd
 import signal
 import socket
 import subprocess
 import time
 
 from harness import DEADLINE_S, Case, main
+from reachable import as_user
 
 
 class Servers(Case):
@@ -113,13 +113,7 @@ class Servers(Case):
 
     def test_postgres(self):
         initdb, server, psql, bench = (self.need(p) for p in ("initdb", "postgres", "psql", "pgbench"))
-        more = {}
-        if os.geteuid() == 0:
-            try:
-                user = pwd.getpwnam("postgres")
-            except KeyError:
-                self.skipTest("no user postgres to run the server as")
-            more = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        more = as_user(self, "postgres")
 
         def live(preloaded, folder):
             if more:

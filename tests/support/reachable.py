@@ -1,11 +1,24 @@
 """Programs and libraries for processes of other users, who may not come into the folder this was built in."""
 import atexit
 import os
+import pwd
 import shutil
 import stat
 import tempfile
 
 _folder = None
+
+
+def as_user(case, name):
+    """What subprocess wants to run a server as that user where we are root; nothing where we are not. The case is
+    skipped where there is no such user."""
+    if os.geteuid() != 0:
+        return {}
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        case.skipTest(f"no user {name} to run the server as")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 def _open_to_all(path):

@@ -2,14 +2,13 @@
 goes, a killed daemon is replaced without any process noticing."""
 import json
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import sys
 import unittest
 
-from reachable import reachable
+from reachable import as_user, reachable
 from tool import BUILD, TOOL, Case, environment, is_alive, wait_until
 
 LIBRARY = reachable(os.environ.get("HAKMEM_LIB", os.path.join(BUILD, "lib", "libhakmem.so")))
@@ -70,14 +69,6 @@ class Programs(Case):
         with open(path, "w", encoding="utf-8") as f:
             f.write("{}\n")
         return path
-
-    def end(self, process, number=signal.SIGKILL):
-        if process.poll() is None:
-            process.send_signal(number)
-        process.wait(120)
-        for stream in (process.stdin, process.stdout):
-            if stream:
-                stream.close()
 
     def ask(self, *words):
         return self.ctl("--runtime-dir", self.runtime, *words)
@@ -164,13 +155,7 @@ class Programs(Case):
 
     def test_postgres_backends_are_a_family(self):
         initdb, server = self.need("initdb"), self.need("postgres")
-        more = {}
-        if os.geteuid() == 0:
-            try:
-                user = pwd.getpwnam("postgres")
-            except KeyError:
-                self.skipTest("no user postgres to run the server as")
-            more = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        more = as_user(self, "postgres")
         data = os.path.join(self.dir, "data")
         os.mkdir(data, 0o700)
         if more:
