@@ -4,10 +4,9 @@
  * The window is a range of address *numbers* (1 TiB) well below the mmap area, of which only what is needed
  * is ever mapped: SuperSlabs from the bottom up, and below the window's base the tables that grow with them.
  *
- *   base - 4 GiB    groups: index rows and SuperSlab records, one block for 64 SuperSlabs
- *   base - 1 GiB    heaps (lib/heap.h)
- *   base - 64 MiB   meta words, two bytes for each slab
- *   base            SuperSlab 0, 1, 2, ...
+ *   base - 16 GiB   groups: index rows, SuperSlab records and maps of free blocks, one stretch for 64
+ * SuperSlabs base - 1 GiB    heaps (lib/heap.h) base - 64 MiB   meta words, two bytes for each slab base
+ * SuperSlab 0, 1, 2, ...
  *
  * A slab's *meta word* is the offset of its class's bin in a heap, 0 for a slab that is free, big, huge or
  * not ours: so "in the window and meta word not 0" is the complete test for a small block of ours, made
@@ -24,8 +23,8 @@
 
 #define HK_META_BELOW   ((uintptr_t)64 << 20)
 #define HK_HEAPS_BELOW  ((uintptr_t)1 << 30)
-#define HK_GROUPS_BELOW ((uintptr_t)4 << 30)
-#define HK_GROUP_STRIDE ((size_t)192 << 10) /* whole pages of 4, 16 and 64 KiB */
+#define HK_GROUPS_BELOW ((uintptr_t)16 << 30)
+#define HK_GROUP_STRIDE ((size_t)1216 << 10) /* whole pages of 4, 16 and 64 KiB */
 
 /* All that free() reads of the arena: one line, written when it grows. Plain words, so that the compiler may
  * compare with them in memory; they are written atomically, slabs after what it announces, and a stale one
@@ -50,20 +49,31 @@ enum hk_index_row {
     HK_INDEX_ROWS
 };
 
+/* Maps of free blocks: one that fits is in the slab's record, others lie behind the group's records. */
+#define HK_SHORT_MAP_WORDS  6
+#define HK_SHORT_MAP_BLOCKS (64 * HK_SHORT_MAP_WORDS)
+#define HK_LONG_MAP_WORDS   (HK_SLAB_BYTES / HK_MIN_ALIGN / 64)
+
+struct hk_long_map {
+    hk_au64 words[HK_LONG_MAP_WORDS];
+};
+
 /* What a slab serves. Written by whoever holds the slab exclusively. */
 enum hk_slab_kind { HK_SLAB_NONE = 0, HK_SLAB_SMALL = 1, HK_SLAB_BIG = 2, HK_SLAB_HUGE = 3 };
 
 struct hk_slab {
-    hk_au64 word;        /* small: see slab.h; 0 otherwise */
-    hk_au32 remote_in;   /* blocks that heaps other than the last owner flushed since the last refill */
-    uint16_t local_head; /* the owner's own list: offset / 16 + 1 of its first block, 0 for none */
-    uint16_t local_count;
-    uint16_t carved; /* blocks handed out at least once, from the start of the slab */
+    hk_au64 word;      /* small: see slab.h; 0 otherwise */
+    hk_au32 remote_in; /* blocks that heaps other than the last owner flushed since the last refill */
     _Atomic(uint8_t) kind;
-    bool moved;      /* huge: its pages came by mremap and are a mapping of their own */
-    uint32_t span;   /* big: slabs; huge: SuperSlabs */
-    uint64_t bytes;  /* big, huge: usable, in whole pages */
-    uint64_t mapped; /* huge: bytes mapped from its start */
+    bool moved; /* huge: its pages came by mremap and are a mapping of their own */
+    union {
+        hk_au64 free_map[HK_SHORT_MAP_WORDS]; /* small, of few blocks: a bit for each that is in the slab */
+        struct {
+            uint32_t span;   /* big: slabs; huge: SuperSlabs */
+            uint64_t bytes;  /* big, huge: usable, in whole pages */
+            uint64_t mapped; /* huge: bytes mapped from its start */
+        };
+    };
 } HK_ALIGNED(HK_CACHE_LINE);
 
 enum hk_superslab_state {
@@ -84,6 +94,7 @@ struct hk_superslab {
 struct hk_group {
     hk_au64 rows[HK_INDEX_ROWS]; /* a bit for each SuperSlab: hints that visitors correct */
     struct hk_superslab superslabs[HK_SUPERSLABS_PER_GROUP];
+    struct hk_long_map maps[HK_SUPERSLABS_PER_GROUP * HK_SLABS_PER_SUPERSLAB];
 };
 
 HK_STATIC_ASSERT(sizeof(struct hk_slab) == HK_CACHE_LINE, "neighbouring slabs must not share a line");
@@ -117,6 +128,12 @@ HK_INLINE struct hk_superslab *hk_superslab_at(uint32_t superslab)
 HK_INLINE struct hk_slab *hk_slab_at(uint32_t slab)
 {
     return &hk_superslab_at(slab / HK_SLABS_PER_SUPERSLAB)->slabs[slab % HK_SLABS_PER_SUPERSLAB];
+}
+
+HK_INLINE struct hk_long_map *hk_long_map_at(uint32_t slab)
+{
+    enum { SLABS = HK_SUPERSLABS_PER_GROUP * HK_SLABS_PER_SUPERSLAB };
+    return &hk_group_at(slab / SLABS)->maps[slab % SLABS];
 }
 
 HK_INLINE uintptr_t hk_slab_start(uint32_t slab)

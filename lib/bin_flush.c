@@ -110,11 +110,13 @@ void hk_heap_flush(struct hk_heap *heap)
 
 void hk_bin_bypass(uint32_t slab, unsigned size_class, void *block)
 {
-    struct hk_chain chain = {block, block, 1};
-    bool emptied = false;
     if (!hk_slab_is_block(slab, size_class, block))
         hk_die_interior(block, slab);
-    hk_slab_push(slab, 0, size_class, &chain, &emptied);
+    uint32_t offset = (uint32_t)((uintptr_t)block - hk_slab_start(slab));
+    unsigned number = hk_block_index(&hk_classes[size_class], offset);
+    bool emptied = false;
+    hk_slab_put(slab, size_class, number / 64, UINT64_C(1) << (number % 64));
+    hk_slab_push(slab, 0, size_class, 1, &emptied);
     if (emptied)
         hk_retain_check(HK_SLAB_BYTES);
 }

@@ -3,95 +3,124 @@
 
 #include "lib/misuse.h"
 
-#define CHAINS 32 /* gathered at a time; as many slabs as a flushed half usually meets */
+#define SLABS 32 /* counted for at a time: about as many as a flushed half meets */
 
-struct gathered {
-    uint32_t slab; /* + 1; 0: unused */
-    struct hk_chain chain;
-};
-
-static unsigned hand_over(unsigned heap, unsigned size_class, struct gathered *g, bool *emptied)
-{
-    unsigned count = g->chain.count;
-    uint32_t slab = g->slab - 1;
-    g->slab = 0;
-    return hk_slab_push(slab, heap, size_class, &g->chain, emptied) ? count : 0;
-}
-
-/* What the blocks of a list are checked against. */
-struct expected {
+/* What a list is checked against, and what has been found in it. */
+struct sorter {
+    unsigned heap, size_class;
+    unsigned meta;
+    struct hk_class_info info;
     uintptr_t base;
     size_t slabs;
     const hk_au16 *metas;
-    struct hk_class_info info;
-    unsigned meta, size_class;
+
+    unsigned remote; /* blocks that went to slabs that last served another heap */
+    bool emptied;
+    struct {
+        uint32_t slab;
+        uint32_t count; /* blocks put back and not yet counted off; 0: unused */
+    } table[SLABS];
 };
 
-static struct expected expect(unsigned size_class)
+static void begin(struct sorter *s, unsigned heap, unsigned size_class)
 {
-    return (struct expected){.base = hk_arena_base(),
-                             .slabs = hk_arena_slabs(),
-                             .metas = hk_meta_words(),
-                             .info = hk_classes[size_class],
-                             .meta = hk_bin_offset_of_class(size_class),
-                             .size_class = size_class};
+    s->heap = heap;
+    s->size_class = size_class;
+    s->meta = hk_bin_offset_of_class(size_class);
+    s->info = hk_classes[size_class];
+    s->base = hk_arena_base();
+    s->slabs = hk_arena_slabs();
+    s->metas = hk_meta_words();
+    s->remote = 0;
+    s->emptied = false;
+    for (unsigned i = 0; i < SLABS; i++)
+        s->table[i].count = 0;
 }
 
-/* The slab of a block that a list leads to. */
-HK_INLINE uint32_t slab_of_listed(const struct expected *e, const void *before, const void *block)
+static void count_off(struct sorter *s, unsigned i)
 {
-    uintptr_t at = (uintptr_t)block - e->base;
+    if (hk_slab_push(s->table[i].slab, s->heap, s->size_class, s->table[i].count, &s->emptied))
+        s->remote += s->table[i].count;
+    s->table[i].count = 0;
+}
+
+/* Blocks of one slab, next to each other. */
+static void put(struct sorter *s, uint32_t slab, unsigned word, uint64_t bits, unsigned count)
+{
+    unsigned i = slab % SLABS;
+    hk_slab_put(slab, s->size_class, word, bits);
+    if (s->table[i].count != 0 && s->table[i].slab != slab)
+        count_off(s, i);
+    s->table[i].slab = slab;
+    s->table[i].count += count;
+}
+
+/* The slab of a block that a list leads to, and the block's number there. */
+HK_INLINE uint32_t slab_of_listed(const struct sorter *s, const void *before, const void *block,
+                                  unsigned *number)
+{
+    uintptr_t at = (uintptr_t)block - s->base;
     size_t slab = at >> HK_SLAB_SHIFT;
-    if (HK_UNLIKELY(slab >= e->slabs ||
-                    atomic_load_explicit(&e->metas[slab], memory_order_relaxed) != e->meta))
-        hk_die_damaged_list(before, block, e->size_class);
-    if (HK_UNLIKELY(!hk_block_starts(&e->info, (uint32_t)at & (HK_SLAB_BYTES - 1))))
+    if (HK_UNLIKELY(slab >= s->slabs ||
+                    atomic_load_explicit(&s->metas[slab], memory_order_relaxed) != s->meta))
+        hk_die_damaged_list(before, block, s->size_class);
+    uint32_t offset = (uint32_t)at & (HK_SLAB_BYTES - 1), index = hk_block_index(&s->info, offset);
+    if (HK_UNLIKELY(index * s->info.bytes != offset || index >= s->info.capacity))
         hk_die_interior(block, (uint32_t)slab);
+    *number = index;
     return (uint32_t)slab;
 }
 
 /* What follows the last block that was counted: nothing; or one more (lib/account.h: hk_odd_list). A block
  * that was freed twice makes a list without an end. */
-static void check_end(const struct expected *e, const void *before, const void *block)
+static void check_end(const struct sorter *s, const void *before, const void *block)
 {
+    unsigned number;
     if (HK_LIKELY(block == NULL))
         return;
-    slab_of_listed(e, before, block);
+    slab_of_listed(s, before, block, &number);
     if (hk_next(block) != NULL)
-        hk_die_double_free(block, e->size_class);
+        hk_die_double_free(block, s->size_class);
+}
+
+/* Puts the blocks of a list back, those that follow one another in one word of a map at once. */
+static void put_list(struct sorter *s, void *block, unsigned count)
+{
+    uint32_t slab = 0;
+    unsigned word = 0, together = 0, number;
+    uint64_t bits = 0;
+    void *before = NULL;
+    /* One less than counted is possible as well. */
+    for (; count > 1 || (count == 1 && block != NULL); count--) {
+        uint32_t its_slab = slab_of_listed(s, before, block, &number);
+        uint64_t bit = UINT64_C(1) << (number % 64);
+        if (its_slab != slab || number / 64 != word || (bits & bit) != 0) {
+            if (together != 0)
+                put(s, slab, word, bits, together);
+            slab = its_slab;
+            word = number / 64;
+            bits = 0;
+            together = 0;
+        }
+        bits |= bit;
+        together++;
+        before = block;
+        block = hk_next(block);
+    }
+    check_end(s, before, block);
+    if (together != 0)
+        put(s, slab, word, bits, together);
 }
 
 unsigned hk_flush_list(unsigned heap, unsigned size_class, void *first, unsigned count, bool *emptied)
 {
-    const struct expected e = expect(size_class);
-    struct gathered table[CHAINS];
-    for (unsigned i = 0; i < CHAINS; i++)
-        table[i].slab = 0;
-    unsigned remote = 0;
-    void *block = first, *before = NULL;
-    /* One less than counted is possible as well. */
-    for (; count > 1 || (count == 1 && block != NULL); count--) {
-        uint32_t slab = slab_of_listed(&e, before, block);
-        before = block;
-        void *next = hk_next(block);
-        struct gathered *g = &table[slab % CHAINS];
-        if (g->slab != slab + 1) {
-            if (g->slab != 0)
-                remote += hand_over(heap, size_class, g, emptied);
-            g->slab = slab + 1;
-            g->chain = (struct hk_chain){block, block, 1};
-            hk_slab_expect(slab); /* its word will be wanted in a while */
-        } else {
-            hk_set_next(block, g->chain.first);
-            g->chain.first = block;
-            g->chain.count++;
-        }
-        block = next;
+    struct sorter s;
+    begin(&s, heap, size_class);
+    put_list(&s, first, count);
+    for (unsigned i = 0; i < SLABS; i++) {
+        if (s.table[i].count != 0)
+            count_off(&s, i);
     }
-    check_end(&e, before, block);
-    for (unsigned i = 0; i < CHAINS; i++) {
-        if (table[i].slab != 0)
-            remote += hand_over(heap, size_class, &table[i], emptied);
-    }
-    return remote;
+    *emptied = *emptied || s.emptied;
+    return s.remote;
 }

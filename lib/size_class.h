@@ -54,10 +54,16 @@ HK_INLINE unsigned hk_class_of_size(size_t size)
                             : hk_coarse_bins[(size + ((1u << HK_COARSE_SHIFT) - 1)) >> HK_COARSE_SHIFT]);
 }
 
+/* Number of the block that an offset in a slab of the class lies in. */
+HK_INLINE uint32_t hk_block_index(const struct hk_class_info *info, uint32_t offset)
+{
+    return (uint32_t)(((uint64_t)offset * info->reciprocal) >> 32);
+}
+
 /* Whether a block starts at an offset in a slab of the class. */
 HK_INLINE bool hk_block_starts(const struct hk_class_info *info, uint32_t offset)
 {
-    uint32_t index = (uint32_t)(((uint64_t)offset * info->reciprocal) >> 32);
+    uint32_t index = hk_block_index(info, offset);
     return index * info->bytes == offset && index < info->capacity;
 }
 
