@@ -2,9 +2,9 @@
  * account.h - what a bin's slow path learns, and where it is noted.
  *
  * The innermost parts of the slow path, shared by bin.c (supply and acceptance) and bin_flush.c. Hand-overs
- * detach before they attach: a list is taken out of where it was before it is put anywhere else, in program
- * order (HK_IN_ORDER), so that a process forked at any instant may miss blocks but never finds one in two
- * places.
+ * detach before they attach: blocks are taken out of where they were before they are put anywhere else, in
+ * program order (HK_IN_ORDER), so that a process forked at any instant may miss blocks but never finds one
+ * twice.
  */
 #ifndef HAKMEM_LIB_ACCOUNT_H
 #define HAKMEM_LIB_ACCOUNT_H
@@ -43,44 +43,39 @@ struct hk_traffic {
     unsigned pushed, popped;
 };
 
-/* Length of a list whose bin counts another: 1 more or less is put right in *traffic, for that is what a
- * signal handler leaves that interrupted malloc or free and never returned; anything else is damage, by a
- * block freed twice or written to after it was freed, and ends the program. */
-unsigned hk_odd_list(const struct hk_heap *heap, unsigned size_class, struct hk_traffic *traffic);
-
+/* malloc's share follows from free's and from what is left. A signal handler that interrupted either and
+ * never returned leaves one block uncounted: it is as if it had been put too. */
 HK_INLINE struct hk_traffic hk_traffic_of(struct hk_heap *heap, unsigned size_class)
 {
-    const struct hk_bin *bin = hk_bin_of(heap, size_class);
-    return (struct hk_traffic){.pushed = heap->state[size_class].given - bin->room, .popped = bin->taken};
+    unsigned pushed = heap->state[size_class].given - hk_bin_of(heap, size_class)->room;
+    unsigned before = heap->state[size_class].listed, length = hk_bin_length(heap, size_class);
+    if (HK_UNLIKELY(before + pushed < length))
+        pushed = length - before;
+    return (struct hk_traffic){.pushed = pushed, .popped = before + pushed - length};
 }
 
-/* Enters traffic that left the list with so many blocks, and begins counting anew. */
-HK_INLINE void hk_note_traffic(struct hk_heap *heap, unsigned size_class, struct hk_traffic t,
-                               unsigned length)
+/* Enters traffic and begins counting anew. */
+HK_INLINE void hk_note_traffic(struct hk_heap *heap, unsigned size_class, struct hk_traffic t)
 {
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
     uint64_t bytes = hk_classes[size_class].bytes;
-    heap->room_bytes -= (st->given - bin->room) * bytes;
-    st->listed = (uint16_t)length;
-    st->given = (uint16_t)bin->room;
-    bin->taken = 0;
+    unsigned room = hk_bin_of(heap, size_class)->room;
+    heap->room_bytes -= (st->given - room) * bytes;
+    st->listed = (uint16_t)hk_bin_length(heap, size_class);
+    st->given = (uint16_t)room;
     hk_add(&heap->totals[size_class].frees_total, t.pushed);
     hk_add(&heap->totals[size_class].allocs_total, t.popped);
     hk_add(&heap->cache_bytes, ((uint64_t)t.pushed - t.popped) * bytes);
 }
 
-/* Notes what went by since the last time and returns how many blocks the list has. *balanced: the program
+/* Notes what went by since the last time and returns how many blocks the bin has. *balanced: the program
  * took at least half as many as it gave. */
 HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class, bool *balanced)
 {
     struct hk_traffic t = hk_traffic_of(heap, size_class);
-    int length = (int)(heap->state[size_class].listed + t.pushed - t.popped);
-    if (HK_UNLIKELY(length < 0 || (hk_bin_of(heap, size_class)->list == NULL) != (length == 0)))
-        length = (int)hk_odd_list(heap, size_class, &t);
     *balanced = t.pushed != 0 && t.popped * 2 >= t.pushed;
-    hk_note_traffic(heap, size_class, t, (unsigned)length);
-    return (unsigned)length;
+    hk_note_traffic(heap, size_class, t);
+    return heap->state[size_class].listed;
 }
 
 /* Blocks that the bin may have at present. */
@@ -116,16 +111,18 @@ HK_INLINE void hk_set_room(struct hk_heap *heap, unsigned size_class, unsigned r
     hk_bin_of(heap, size_class)->room = room;
 }
 
-/* How many more blocks may be pushed until the slow path looks again: up to the limit, but never so few that
- * it would look all the time, unless the heap's cache is full. */
+/* How many more blocks may be put until the slow path looks again: up to the limit, but never so few that it
+ * would look all the time, unless the heap's cache is full or there are no places. */
 HK_INLINE void hk_give_room(struct hk_heap *heap, unsigned size_class, unsigned limit)
 {
     unsigned listed = heap->state[size_class].listed, bytes = hk_classes[size_class].bytes;
     unsigned room = limit > listed ? limit - listed : 0, least = limit / 4 + 1;
+    unsigned places = heap->state[size_class].capacity - listed;
     room = room > least ? room : least;
+    room = room < places ? room : places;
     uint64_t spare = hk_spare_bytes(heap, size_class);
     if (HK_UNLIKELY((uint64_t)room * bytes > spare))
-        room = spare > bytes ? (unsigned)(spare / bytes) : 1;
+        room = spare > bytes ? (unsigned)(spare / bytes) : places != 0 ? 1 : 0;
     hk_set_room(heap, size_class, room);
 }
 

@@ -46,13 +46,8 @@ static void *big(size_t size, size_t align, bool *zeroed)
 /* The thread may only now have got the heap, with blocks in it. */
 static void *pop_or_supply(struct hk_heap *heap, unsigned size_class)
 {
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    void *block = bin->list;
-    if (block == NULL)
-        return hk_bin_supply(heap, size_class);
-    bin->list = hk_next(block);
-    bin->taken++;
-    return block;
+    void *block = hk_bin_pop(heap, hk_bin_of(heap, size_class));
+    return block != NULL ? block : hk_bin_supply(heap, size_class);
 }
 
 /* A block for a thread that has no heap: past its last destructor, or there was no memory for one. */

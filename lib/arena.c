@@ -38,6 +38,14 @@ int hk_arena_map_heap(unsigned id, size_t stride)
     return ok ? 0 : ENOMEM;
 }
 
+uintptr_t hk_arena_map_places(uintptr_t end, size_t bytes)
+{
+    hk_lock_take(&hk_ss.lock);
+    uintptr_t now = hk_window_map_places(end, bytes);
+    hk_lock_drop(&hk_ss.lock);
+    return now;
+}
+
 /* ---- opening for slabs ---- */
 
 /* Opens up to n SuperSlabs at first, which are closed. 0, or -errno with nothing opened. */

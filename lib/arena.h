@@ -4,9 +4,11 @@
  * The window is a range of address *numbers* (1 TiB) well below the mmap area, of which only what is needed
  * is ever mapped: SuperSlabs from the bottom up, and below the window's base the tables that grow with them.
  *
- *   base - 16 GiB   groups: index rows, SuperSlab records and maps of free blocks, one stretch for 64
- * SuperSlabs base - 1 GiB    heaps (lib/heap.h) base - 64 MiB   meta words, two bytes for each slab base
- * SuperSlab 0, 1, 2, ...
+ *   base - 16 GiB   groups: index rows, SuperSlab records and maps of free blocks, for 64 SuperSlabs each
+ *   base - 4 GiB    heaps (lib/heap.h)
+ *   base - 3 GiB    places of bins (lib/places.h)
+ *   base - 64 MiB   meta words, two bytes for each slab
+ *   base            SuperSlab 0, 1, 2, ...
  *
  * A slab's *meta word* is the offset of its class's bin in a heap, 0 for a slab that is free, big, huge or
  * not ours: so "in the window and meta word not 0" is the complete test for a small block of ours, made
@@ -22,7 +24,8 @@
 #include "shm/layout.h"
 
 #define HK_META_BELOW   ((uintptr_t)64 << 20)
-#define HK_HEAPS_BELOW  ((uintptr_t)1 << 30)
+#define HK_PLACES_BELOW ((uintptr_t)3 << 30)
+#define HK_HEAPS_BELOW  ((uintptr_t)4 << 30)
 #define HK_GROUPS_BELOW ((uintptr_t)16 << 30)
 #define HK_GROUP_STRIDE ((size_t)1216 << 10) /* whole pages of 4, 16 and 64 KiB */
 
@@ -34,7 +37,7 @@ struct hk_arena {
     size_t slabs;   /* slab numbers below this have tables */
 } HK_ALIGNED(HK_CACHE_LINE);
 
-extern struct hk_arena hk_arena;
+extern struct hk_arena hk_arena HK_HIDDEN;
 
 /* Rows of the index: one for each size class (partly used slabs), then these. Runs are of free slabs. */
 enum hk_index_row {
@@ -163,6 +166,10 @@ int hk_arena_init(void);
 
 /* Maps table memory for heap number id (1..HK_MAX_HEAPS), each of stride bytes. 0 or ENOMEM. */
 int hk_arena_map_heap(unsigned id, size_t stride);
+
+/* Maps at least bytes more for places of bins, which end at `end` so far (0: there are none). Returns where
+ * they end now, 0 without memory. Called by one thread at a time. */
+uintptr_t hk_arena_map_places(uintptr_t end, size_t bytes);
 
 /* Opens at least one SuperSlab, more where the process is larger, unless another thread just has.
  * false: no memory. */

@@ -1,6 +1,8 @@
 /* bin.c - see bin.h: a bin runs empty, a bin runs full. */
 #include "lib/bin.h"
 
+#include <string.h>
+
 #include "lib/account.h"
 #include "lib/control.h"
 #include "lib/index.h"
@@ -13,15 +15,16 @@
 
 #define MOST_VISITS 16 /* partly used slabs that one refill looks at: bounds how long one malloc takes */
 
-/* Takes from the slab owned, then from partly used ones, the lowest first, then from a new one. */
-static void pull(struct hk_heap *heap, unsigned size_class, unsigned want, struct hk_chain *chain)
+/* Takes from the slab owned, then from partly used ones, the lowest first, then from a new one, into end[-1],
+ * end[-2], ... Returns how many. */
+static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, void **end)
 {
     struct hk_bin_state *st = &heap->state[size_class];
     uint64_t received = 0;
     unsigned got = 0;
     if (st->current != 0) {
         heap->busy = st->current;
-        got = hk_slab_pull(st->current - 1, heap->id, size_class, want, false, chain, &received);
+        got = hk_slab_pull(st->current - 1, heap->id, size_class, want, false, end, &received);
     }
     if (got < want && st->current != 0) {
         hk_slab_disown(st->current - 1, heap->id, size_class); /* more came back to it meanwhile */
@@ -39,19 +42,20 @@ static void pull(struct hk_heap *heap, unsigned size_class, unsigned want, struc
                 hk_slab_disown(st->current - 1, heap->id, size_class);
             heap->busy = slab + 1;
             st->current = slab + 1;
-            got += hk_slab_pull(slab, heap->id, size_class, want - got, true, chain, &received);
+            got += hk_slab_pull(slab, heap->id, size_class, want - got, true, end - got, &received);
         }
         if (!hk_index_holds(size_class, hk_superslab_at(superslab)))
             hk_index_lower(size_class, superslab);
     }
     /* Some now is better than all from fresh pages. */
     if (got == 0) {
-        int64_t slab = hk_slab_new(heap->id, size_class, want, chain);
+        int64_t slab = hk_slab_new(heap->id, size_class, want, end, &got);
         st->current = slab < 0 ? 0 : (uint32_t)slab + 1;
     }
     heap->busy = 0;
     if (received != 0)
         hk_add(&heap->totals[size_class].remote_frees_received_total, received);
+    return got;
 }
 
 /* Bytes that the bin may take: for most of so many blocks, at the cost of the other bins if need be. */
@@ -74,30 +78,37 @@ static unsigned refill_count(struct hk_heap *heap, unsigned size_class)
     uint64_t spare = make_spare(heap, size_class, n);
     if (HK_UNLIKELY((uint64_t)n * hk_classes[size_class].bytes > spare))
         n = (unsigned)(spare / hk_classes[size_class].bytes);
-    return n == 0 || hk_retain_over_soft_limit() ? 1 : n;
+    if (n == 0 || hk_retain_over_soft_limit())
+        return 1;
+    /* What is taken comes back, so there should be places for twice as much. */
+    if (HK_UNLIKELY(n * 2 > st->capacity))
+        hk_bin_grow(heap, size_class, n * 2);
+    return n < st->capacity ? n : st->capacity;
 }
 
-/* Takes blocks out of slabs onto the list, which is empty. */
+/* Takes blocks out of slabs into the bin, which is empty. The lowest comes to lie on top. */
 static bool refill(struct hk_heap *heap, unsigned size_class)
 {
     struct hk_class_row *row = &heap->totals[size_class];
-    struct hk_chain chain = {NULL, NULL, 0};
-    pull(heap, size_class, refill_count(heap, size_class), &chain);
-    if (chain.count == 0)
+    struct hk_bin_state *st = &heap->state[size_class];
+    unsigned want = refill_count(heap, size_class);
+    void **first = hk_place(heap, st->bottom);
+    unsigned got = pull(heap, size_class, want, first + want);
+    if (got == 0)
         return false;
-    hk_set_next(chain.last, NULL);
+    if (got < want)
+        memmove(first, first + (want - got), got * sizeof *first);
     HK_IN_ORDER();
-    hk_bin_of(heap, size_class)->list = chain.first;
-    heap->state[size_class].listed = (uint16_t)chain.count;
+    hk_bin_of(heap, size_class)->top = st->bottom + got * (uint32_t)sizeof *first;
+    st->listed = (uint16_t)got;
     hk_add(&row->refills_total, 1);
-    hk_add(&row->refilled_blocks_total, chain.count);
-    hk_add(&heap->cache_bytes, (uint64_t)chain.count * hk_classes[size_class].bytes);
+    hk_add(&row->refilled_blocks_total, got);
+    hk_add(&heap->cache_bytes, (uint64_t)got * hk_classes[size_class].bytes);
     return true;
 }
 
 void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
 {
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
     bool balanced;
     hk_control_check(heap);
     hk_account(heap, size_class, &balanced);
@@ -106,12 +117,7 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
     hk_state_bounds(heap, size_class);
     hk_publish_class(heap, size_class);
     hk_control_tick();
-    if (HK_UNLIKELY(!refilled))
-        return NULL;
-    void *block = bin->list;
-    bin->list = hk_next(block);
-    bin->taken = 1;
-    return block;
+    return HK_LIKELY(refilled) ? hk_bin_pop(heap, hk_bin_of(heap, size_class)) : NULL;
 }
 
 /* The bin has used up its room. A program that takes about as many as it gives is given room up to the cap,
@@ -124,9 +130,14 @@ static void renew_room(struct hk_heap *heap, unsigned size_class)
         limit = hk_bin_overflow(heap, size_class, limit);
     else if (balanced && limit > 1)
         limit = hk_bin_param(&hk_bin_params[size_class].cap);
+    if (HK_UNLIKELY(limit > heap->state[size_class].capacity))
+        hk_bin_grow(heap, size_class, limit);
     listed = heap->state[size_class].listed;
-    if (make_spare(heap, size_class, limit > listed ? limit - listed : 1) == 0 && listed != 0)
-        hk_bin_flush(heap, size_class); /* the largest classes' few blocks may be more than there may be */
+    uint64_t spare = make_spare(heap, size_class, limit > listed ? limit - listed : 1);
+    /* The largest classes' few blocks may be more than there may be; and there may be no memory for places.
+     */
+    if (HK_UNLIKELY((spare == 0 && listed != 0) || listed >= heap->state[size_class].capacity))
+        hk_bin_flush(heap, size_class);
     hk_give_room(heap, size_class, limit);
     hk_state_bounds(heap, size_class);
     hk_publish_class(heap, size_class);
@@ -139,8 +150,6 @@ void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
     /* There may be room after all: the check may have flushed, or the thread has only now got its heap. */
     if (bin->room == 0)
         renew_room(heap, size_class);
-    HK_IN_ORDER();
-    hk_set_next(block, bin->list);
-    bin->list = block;
+    hk_bin_push(heap, bin, block);
     bin->room--;
 }

@@ -21,6 +21,9 @@ unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned lim
 /* The heap's cache is full: bins other than the class's give up what they have. */
 void hk_heap_shed(struct hk_heap *heap, unsigned but_class);
 
+/* Makes places for so many blocks, if there is memory for them. */
+void hk_bin_grow(struct hk_heap *heap, unsigned size_class, unsigned blocks);
+
 /* Gives every block in the bin, in all bins of the heap, back to its slab. No room is left: the next free
  * asks for some. */
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class);

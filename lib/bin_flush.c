@@ -1,51 +1,57 @@
 /* bin_flush.c - see bin.h: blocks on their way back to slabs, and a heap's beginning and end. */
 #include "lib/bin.h"
 
+#include <string.h>
+
 #include "lib/account.h"
 #include "lib/control.h"
 #include "lib/flush.h"
+#include "lib/places.h"
 #include "lib/process.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
 #include "lib/slab.h"
 
-/* ---- lists that are not as counted ---- */
+/* ---- places ---- */
 
-unsigned hk_odd_list(const struct hk_heap *heap, unsigned size_class, struct hk_traffic *traffic)
+/* In a fork cut between bottom and top the bin counts as empty (recount_places). */
+void hk_bin_grow(struct hk_heap *heap, unsigned size_class, unsigned blocks)
 {
-    const void *list = heap->bins[size_class + 1].list;
-    int length = (int)(heap->state[size_class].listed + traffic->pushed - traffic->popped);
-    if (list == NULL && length == 1) {
-        traffic->popped++;
-        return 0;
-    }
-    if (list == NULL ? length == -1 : length == 0) {
-        traffic->pushed++;
-        return (unsigned)(length + 1);
-    }
-    hk_die_damaged_list(NULL, list, size_class);
+    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    unsigned length = hk_bin_length(heap, size_class), capacity = st->capacity;
+    void **from = hk_place(heap, st->bottom) - 1, **to;
+    blocks = blocks < HK_PLACES_MOST ? blocks : HK_PLACES_MOST;
+    if (blocks <= capacity || (to = hk_places_take(blocks)) == NULL)
+        return;
+    memcpy(to + 1, from + 1, length * sizeof *to);
+    uint32_t bottom = (uint32_t)((char *)(to + 1) - (char *)heap);
+    st->bottom = bottom;
+    HK_IN_ORDER();
+    bin->top = bottom + length * (uint32_t)sizeof *to;
+    st->capacity = (uint16_t)hk_places_capacity(blocks);
+    if (from < heap->places || from >= heap->places + HK_COUNT_OF(heap->places))
+        hk_places_give(from, capacity);
 }
 
 /* ---- flush ---- */
 
-/* Flushes all but the newest keep blocks of a list that has just been accounted for. */
+/* Flushes all but the newest keep blocks of a bin that has just been accounted for. */
 static void flush_beyond(struct hk_heap *heap, unsigned size_class, unsigned keep)
 {
     struct hk_bin_state *st = &heap->state[size_class];
     struct hk_class_row *row = &heap->totals[size_class];
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    void **first = hk_place(heap, st->bottom);
     unsigned count = st->listed - keep;
-    void **link = &hk_bin_of(heap, size_class)->list;
-    for (unsigned i = 0; i < keep; i++) {
-        if (HK_UNLIKELY(hk_slab_of(*link) >= hk_arena_slabs()))
-            hk_die_damaged_list(i == 0 ? NULL : (void *)link, *link, size_class);
-        link = (void **)*link;
-    }
-    void *rest = *link;
-    *link = NULL;
+    bin->top = st->bottom;
     st->listed = (uint16_t)keep;
     HK_IN_ORDER();
     bool emptied = false;
-    unsigned remote = hk_flush_list(heap->id, size_class, rest, count, &emptied);
+    unsigned remote = hk_flush_blocks(heap->id, size_class, first, count, &emptied);
+    memmove(first, first + count, keep * sizeof *first);
+    HK_IN_ORDER();
+    bin->top = st->bottom + keep * (uint32_t)sizeof *first;
     hk_add(&row->flushes_total, 1);
     hk_add(&row->flushed_blocks_total, count);
     hk_add(&row->remote_frees_sent_total, remote);
@@ -79,10 +85,9 @@ unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned lim
 
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class)
 {
-    const struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
     bool balanced;
-    if (bin->list == NULL && bin->taken == 0 && st->given == 0)
+    if (hk_bin_length(heap, size_class) == 0 && st->listed == 0 && st->given == 0)
         return;
     if (hk_account(heap, size_class, &balanced) != 0)
         flush_beyond(heap, size_class, 0);
@@ -132,8 +137,17 @@ void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class)
 
 void hk_bin_init(struct hk_heap *heap)
 {
+    static const uint8_t capacities[HK_CLASSES] = {
+#define HK_SIZE_CLASS(bytes) HK_FIRST_CAPACITY(bytes),
+#include "lib/size_classes.def"
+    };
+    uint32_t bottom = offsetof(struct hk_heap, places[1]);
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         struct hk_bin_state *st = &heap->state[c];
+        st->bottom = bottom;
+        st->capacity = capacities[c];
+        hk_bin_of(heap, c)->top = bottom;
+        bottom += (capacities[c] + 1u) * (uint32_t)sizeof(void *);
         st->fill = (uint16_t)hk_bin_param(&hk_bin_params[c].start);
         st->limit = (uint16_t)hk_bin_param(&hk_bin_params[c].limit);
     }
@@ -155,7 +169,7 @@ void hk_heap_settle(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         struct hk_traffic t = hk_traffic_of(heap, c);
-        hk_note_traffic(heap, c, t, heap->state[c].listed + t.pushed - t.popped);
+        hk_note_traffic(heap, c, t);
         hk_set_room(heap, c, 0);
         hk_set(&heap->totals[c].allocs_lag_blocks, 0);
         hk_set(&heap->totals[c].frees_lag_blocks, 0);
@@ -173,36 +187,26 @@ void hk_heap_disown(struct hk_heap *heap)
     }
 }
 
-/* Length of a list as far as its links make sense; what follows is cut off and lost. */
-static unsigned recount_list(void **list, unsigned size_class, unsigned most)
+/* How many blocks a bin of a lost thread has: none if the fork came while it moved to other places. */
+static unsigned recount_places(struct hk_heap *heap, unsigned size_class)
 {
-    unsigned n = 0;
-    void **link = list;
-    while (*link != NULL) {
-        size_t slab = hk_slab_of(*link);
-        if (n == most || slab >= hk_arena_slabs() || hk_meta_of(slab) != hk_bin_offset_of_class(size_class) ||
-            !hk_slab_is_block((uint32_t)slab, size_class, *link)) {
-            *link = NULL;
-            break;
-        }
-        link = (void **)*link;
-        n++;
-    }
-    return n;
+    const struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    if (bin->top < st->bottom || (bin->top - st->bottom) / sizeof(void *) > st->capacity)
+        bin->top = st->bottom;
+    return hk_bin_length(heap, size_class);
 }
 
-/* Puts a bin of a lost thread right: what its list really holds, and totals to match. Returns its bytes. */
+/* Puts a bin of a lost thread right: what it really holds, and totals to match. Returns its bytes. */
 static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
 {
-    enum { MOST = 65535 };
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
     struct hk_class_row *row = &heap->totals[size_class];
     unsigned pushed = bin->room <= st->given ? st->given - bin->room : 0; /* the fork may have come between */
-    unsigned held = recount_list(&bin->list, size_class, MOST);
+    unsigned held = recount_places(heap, size_class);
     hk_add(&row->frees_total, pushed);
     hk_add(&row->allocs_total, st->listed + pushed > held ? st->listed + pushed - held : 0);
-    bin->taken = 0;
     bin->room = 0;
     st->given = 0;
     st->listed = (uint16_t)held;

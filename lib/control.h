@@ -21,7 +21,7 @@ struct hk_control {
     hk_au64 epoch;           /* counts up when each heap has something to do */
 };
 
-extern struct hk_control hk_control;
+extern struct hk_control hk_control HK_HIDDEN;
 
 /* Out of line: something is new for the process or for this heap. May flush the heap. */
 void hk_control_attend(struct hk_heap *heap);

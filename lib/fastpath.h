@@ -1,11 +1,11 @@
 /*
  * fastpath.h - malloc and free when nothing is missing: the whole hot path.
  *
- * malloc: the size's bin from a table, pop its list. free: the slab's bin from its meta word, push on
- * its list. One unlikely exit a step; every special case (a thread without a heap, an empty bin, a full
- * list, NULL, big, foreign or free memory) is folded into those exits by sentinels:
+ * malloc: the size's bin from a table, its newest block. free: the slab's bin from its meta word, where the
+ * block becomes the newest. One unlikely exit a step; every special case (a thread without a heap, an empty
+ * bin, a full one, NULL, big, foreign or free memory) is folded into those exits by sentinels:
  *
- *   - a thread begins with the empty heap, whose bins have no blocks and no room;
+ *   - a thread begins with the empty heap: its bins have no room, and an empty place below their top;
  *   - a slab that serves no class has meta word 0, and bin 0 of every heap has no room.
  *
  * No owner check: a block goes into the local bin whoever allocated it; the flush sorts by slab.
@@ -28,12 +28,10 @@ HK_INLINE void *hk_malloc(size_t size)
         offset = hk_coarse_bins[(size + (1u << HK_COARSE_SHIFT) - 1) >> HK_COARSE_SHIFT];
     else
         return hk_malloc_slow(size);
-    struct hk_bin *bin = (struct hk_bin *)((char *)hk_tls_heap + offset);
-    void *block = bin->list;
+    struct hk_heap *heap = hk_tls_heap;
+    void *block = hk_bin_pop(heap, (struct hk_bin *)((char *)heap + offset));
     if (HK_UNLIKELY(block == NULL))
         return hk_malloc_slow(size);
-    bin->list = hk_next(block);
-    bin->taken++;
     return block;
 }
 
@@ -45,15 +43,14 @@ HK_INLINE void hk_free(void *p)
         hk_free_slow(p);
         return;
     }
-    struct hk_bin *bin = (struct hk_bin *)((char *)hk_tls_heap +
-                                           ((const uint16_t *)(base - HK_META_BELOW))[slab]);
+    struct hk_heap *heap = hk_tls_heap;
+    struct hk_bin *bin = (struct hk_bin *)((char *)heap + ((const uint16_t *)(base - HK_META_BELOW))[slab]);
     uint32_t room;
     if (HK_UNLIKELY(__builtin_sub_overflow(bin->room, 1u, &room))) {
         hk_free_slow(p);
         return;
     }
-    hk_set_next(p, bin->list);
-    bin->list = p;
+    hk_bin_push(heap, bin, p);
     bin->room = room;
 }
 

@@ -5,7 +5,7 @@
 
 #define SLABS 32 /* counted for at a time: about as many as a flushed half meets */
 
-/* What a list is checked against, and what has been found in it. */
+/* What blocks are checked against, and what has been found among them. */
 struct sorter {
     unsigned heap, size_class;
     unsigned meta;
@@ -55,15 +55,14 @@ static void put(struct sorter *s, uint32_t slab, unsigned word, uint64_t bits, u
     s->table[i].count += count;
 }
 
-/* The slab of a block that a list leads to, and the block's number there. */
-HK_INLINE uint32_t slab_of_listed(const struct sorter *s, const void *before, const void *block,
-                                  unsigned *number)
+/* The slab of a block, and the block's number there. */
+HK_INLINE uint32_t slab_of(const struct sorter *s, const void *block, unsigned *number)
 {
     uintptr_t at = (uintptr_t)block - s->base;
     size_t slab = at >> HK_SLAB_SHIFT;
     if (HK_UNLIKELY(slab >= s->slabs ||
                     atomic_load_explicit(&s->metas[slab], memory_order_relaxed) != s->meta))
-        hk_die_damaged_list(before, block, s->size_class);
+        hk_die_double_free(block, s->size_class);
     uint32_t offset = (uint32_t)at & (HK_SLAB_BYTES - 1), index = hk_block_index(&s->info, offset);
     if (HK_UNLIKELY(index * s->info.bytes != offset || index >= s->info.capacity))
         hk_die_interior(block, (uint32_t)slab);
@@ -71,28 +70,14 @@ HK_INLINE uint32_t slab_of_listed(const struct sorter *s, const void *before, co
     return (uint32_t)slab;
 }
 
-/* What follows the last block that was counted: nothing; or one more (lib/account.h: hk_odd_list). A block
- * that was freed twice makes a list without an end. */
-static void check_end(const struct sorter *s, const void *before, const void *block)
-{
-    unsigned number;
-    if (HK_LIKELY(block == NULL))
-        return;
-    slab_of_listed(s, before, block, &number);
-    if (hk_next(block) != NULL)
-        hk_die_double_free(block, s->size_class);
-}
-
-/* Puts the blocks of a list back, those that follow one another in one word of a map at once. */
-static void put_list(struct sorter *s, void *block, unsigned count)
+/* Blocks that follow one another in one word of a map are put back at once. */
+static void put_all(struct sorter *s, void *const *blocks, unsigned count)
 {
     uint32_t slab = 0;
     unsigned word = 0, together = 0, number;
     uint64_t bits = 0;
-    void *before = NULL;
-    /* One less than counted is possible as well. */
-    for (; count > 1 || (count == 1 && block != NULL); count--) {
-        uint32_t its_slab = slab_of_listed(s, before, block, &number);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t its_slab = slab_of(s, blocks[i], &number);
         uint64_t bit = UINT64_C(1) << (number % 64);
         if (its_slab != slab || number / 64 != word || (bits & bit) != 0) {
             if (together != 0)
@@ -104,19 +89,17 @@ static void put_list(struct sorter *s, void *block, unsigned count)
         }
         bits |= bit;
         together++;
-        before = block;
-        block = hk_next(block);
     }
-    check_end(s, before, block);
     if (together != 0)
         put(s, slab, word, bits, together);
 }
 
-unsigned hk_flush_list(unsigned heap, unsigned size_class, void *first, unsigned count, bool *emptied)
+unsigned hk_flush_blocks(unsigned heap, unsigned size_class, void *const *blocks, unsigned count,
+                         bool *emptied)
 {
     struct sorter s;
     begin(&s, heap, size_class);
-    put_list(&s, first, count);
+    put_all(&s, blocks, count);
     for (unsigned i = 0; i < SLABS; i++) {
         if (s.table[i].count != 0)
             count_off(&s, i);

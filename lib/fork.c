@@ -8,6 +8,7 @@
 #include "lib/control.h"
 #include "lib/heap.h"
 #include "lib/init.h"
+#include "lib/places.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
 
@@ -15,6 +16,7 @@ void hk_fork_child(void)
 {
     hk_init_after_fork();
     hk_arena_after_fork();
+    hk_places_after_fork();
     hk_big_cache_after_fork();
     hk_retain_after_fork();
     hk_control_after_fork();

@@ -18,7 +18,9 @@
 #include "lib/process.h"
 #include "lib/publish.h"
 
-const struct hk_heap hk_empty_heap;
+const struct hk_heap hk_empty_heap = {
+    .bins = {[1 ... HK_CLASSES] = {.top = sizeof(void *)}},
+};
 
 __thread struct hk_heap *hk_tls_heap __attribute__((tls_model("initial-exec"))) = HK_EMPTY_HEAP;
 

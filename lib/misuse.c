@@ -109,22 +109,3 @@ void hk_die_double_free(const void *p, unsigned size_class)
     hk_text_add(&t, ", or another of its slab, was freed before");
     hk_die(line);
 }
-
-void hk_die_damaged_list(const void *before, const void *link, unsigned size_class)
-{
-    char line[256];
-    struct hk_text t = hk_text_in(line, sizeof line);
-    hk_text_add(&t, "damaged free list of ");
-    hk_text_add_u64(&t, hk_classes[size_class].bytes);
-    hk_text_add(&t, "-byte blocks: ");
-    if (before != NULL) {
-        hk_text_add(&t, "the free block at ");
-        add_pointer(&t, before);
-        hk_text_add(&t, " links to ");
-    } else {
-        hk_text_add(&t, "it begins with ");
-    }
-    add_pointer(&t, link);
-    hk_text_add(&t, " (written after free, or freed twice)");
-    hk_die(line);
-}

@@ -18,9 +18,6 @@ _Noreturn HK_COLD void hk_die_interior(const void *p, uint32_t slab);
 /* A slab was given more blocks than it had handed out. */
 _Noreturn HK_COLD void hk_die_double_free(const void *p, unsigned size_class);
 
-/* A free list's link, read from the block `before` (NULL: the list's head), leads nowhere. */
-_Noreturn HK_COLD void hk_die_damaged_list(const void *before, const void *link, unsigned size_class);
-
 /* Nothing can be done, for a reason. */
 _Noreturn HK_COLD void hk_die(const char *line);
 

@@ -19,8 +19,8 @@ struct hk_bin_params {
     hk_au16 start; /* blocks the first refill takes */
 };
 
-extern hk_au64 hk_params[HK_TUNABLES];
-extern struct hk_bin_params hk_bin_params[HK_CLASSES];
+extern hk_au64 hk_params[HK_TUNABLES] HK_HIDDEN;
+extern struct hk_bin_params hk_bin_params[HK_CLASSES] HK_HIDDEN;
 
 HK_INLINE uint64_t hk_param(enum hk_tunable_id id)
 {

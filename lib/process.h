@@ -9,10 +9,10 @@
 
 #include "shm/layout.h"
 
-extern struct hk_process_row hk_process;
+extern struct hk_process_row hk_process HK_HIDDEN;
 
 /* Counts each change up, so that a publisher who finds it unmoved has nothing to do. */
-extern hk_au64 hk_process_changes;
+extern hk_au64 hk_process_changes HK_HIDDEN;
 
 /* Adds to a total; returns the new value. Gauges go down by adding the negative. */
 HK_INLINE uint64_t hk_count(hk_au64 *total, uint64_t n)

@@ -18,14 +18,14 @@ enum {
 #include "lib/size_classes.def"
 };
 
-#define HK_BIN_SHIFT 4 /* log2 of sizeof(struct hk_bin), asserted in heap.h */
+#define HK_BIN_SHIFT 3 /* log2 of sizeof(struct hk_bin), asserted in heap.h */
 
 #define HK_FINE_MAX     1024
 #define HK_FINE_SHIFT   4
 #define HK_COARSE_SHIFT 8
 
-extern const uint16_t hk_fine_bins[(HK_FINE_MAX >> HK_FINE_SHIFT) + 1];
-extern const uint16_t hk_coarse_bins[(HK_SMALL_MAX >> HK_COARSE_SHIFT) + 1];
+extern const uint16_t hk_fine_bins[(HK_FINE_MAX >> HK_FINE_SHIFT) + 1] HK_HIDDEN;
+extern const uint16_t hk_coarse_bins[(HK_SMALL_MAX >> HK_COARSE_SHIFT) + 1] HK_HIDDEN;
 
 struct hk_class_info {
     uint32_t bytes;
@@ -33,7 +33,7 @@ struct hk_class_info {
     uint32_t reciprocal; /* offset * reciprocal >> 32 is offset / bytes for offsets in a slab */
 };
 
-extern const struct hk_class_info hk_classes[HK_CLASSES];
+extern const struct hk_class_info hk_classes[HK_CLASSES] HK_HIDDEN;
 
 /* Bin 0 of every heap is the one that never has anything and never takes anything. */
 HK_INLINE unsigned hk_bin_offset_of_class(unsigned size_class)

@@ -85,33 +85,23 @@ static void fill_map(hk_au64 *map, unsigned capacity)
     }
 }
 
-/* Takes n blocks that the word already counts as out, the lowest first, and links them behind the chain. */
-static void collect(uint32_t slab, unsigned size_class, unsigned n, struct hk_chain *chain)
+/* Takes n blocks that the word already counts as out, the lowest first, into end[-1], end[-2], ... */
+static unsigned collect(uint32_t slab, unsigned size_class, unsigned n, void **end)
 {
     hk_au64 *map = hk_slab_map(slab, size_class);
     size_t bytes = hk_classes[size_class].bytes;
     unsigned words = map_words(hk_classes[size_class].capacity), left = n;
     char *start = (char *)hk_slab_start(slab);
-    struct {
-        void *next;
-    } before_first;
-    void *last = chain->count != 0 ? chain->last : (void *)&before_first;
     for (unsigned w = 0; left > 0 && w < words; w++, start += 64 * bytes) {
         uint64_t bits = atomic_load_explicit(&map[w], memory_order_acquire), rest = bits;
         if (bits == 0)
             continue;
-        for (; rest != 0 && left > 0; rest &= rest - 1, left--) {
-            void *block = start + (unsigned)__builtin_ctzll(rest) * bytes;
-            hk_set_next(last, block);
-            last = block;
-        }
+        for (; rest != 0 && left > 0; rest &= rest - 1, left--)
+            *--end = start + (unsigned)__builtin_ctzll(rest) * bytes;
         /* Others only set bits. */
         atomic_fetch_and_explicit(&map[w], ~(bits ^ rest), memory_order_relaxed);
     }
-    if (chain->count == 0)
-        chain->first = before_first.next;
-    chain->last = last;
-    chain->count += n - left;
+    return n - left;
 }
 
 HK_COLD void hk_slab_die_twice(uint32_t slab, unsigned size_class, unsigned word, uint64_t bits)
@@ -122,7 +112,7 @@ HK_COLD void hk_slab_die_twice(uint32_t slab, unsigned size_class, unsigned word
 
 /* ---- taking blocks out ---- */
 
-int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, struct hk_chain *chain)
+int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **end, unsigned *got)
 {
     bool zeroed;
     int64_t taken = hk_slabs_take(1, HK_SLAB_BYTES, &zeroed);
@@ -134,7 +124,7 @@ int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, struct h
     unsigned n = want < capacity ? want : capacity;
     atomic_store_explicit(&s->remote_in, 0, memory_order_relaxed);
     fill_map(hk_slab_map(slab, size_class), capacity);
-    collect(slab, size_class, n, chain);
+    *got = collect(slab, size_class, n, end);
     atomic_store_explicit(&s->kind, HK_SLAB_SMALL, memory_order_relaxed);
     atomic_store_explicit(&hk_meta_words()[slab], (uint16_t)hk_bin_offset_of_class(size_class),
                           memory_order_relaxed);
@@ -157,7 +147,7 @@ static void disown_if_full(uint32_t slab, unsigned size_class)
 }
 
 unsigned hk_slab_pull(uint32_t slab, unsigned owner, unsigned size_class, unsigned want, bool acquire,
-                      struct hk_chain *chain, uint64_t *received)
+                      void **end, uint64_t *received)
 {
     struct hk_slab *s = hk_slab_at(slab);
     uint64_t now = atomic_load_explicit(&s->word, memory_order_relaxed), then;
@@ -181,7 +171,7 @@ unsigned hk_slab_pull(uint32_t slab, unsigned owner, unsigned size_class, unsign
         delist(slab, size_class);
     if (atomic_load_explicit(&s->remote_in, memory_order_relaxed) != 0)
         *received += atomic_exchange_explicit(&s->remote_in, 0, memory_order_relaxed);
-    collect(slab, size_class, n, chain);
+    n = collect(slab, size_class, n, end);
     if (out_of(then) == capacity)
         disown_if_full(slab, size_class);
     return n;

@@ -28,32 +28,15 @@
 
 #include "lib/arena.h"
 
-/* Blocks linked through their first words; the last one's link is not defined. */
-struct hk_chain {
-    void *first;
-    void *last;
-    unsigned count;
-};
+/* A new slab for the class, owned by the heap, of which the first blocks (1..want of them) are taken: they
+ * are put into end[-1], end[-2], ... *got says how many. The slab's number, or -1 without memory. */
+int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **end, unsigned *got);
 
-HK_INLINE void *hk_next(const void *block)
-{
-    return *(void *const *)block;
-}
-
-HK_INLINE void hk_set_next(void *block, void *next)
-{
-    *(void **)block = next;
-}
-
-/* A new slab for the class, owned by the heap, with the first blocks (1..want of them) linked into *chain.
- * The slab's number, or -1 without memory. */
-int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, struct hk_chain *chain);
-
-/* Takes up to want blocks out of a slab. acquire: it must be nobody's and becomes the heap's; otherwise it
- * must be the heap's. Adds to *received what other heaps had put there. Returns how many blocks (0: the slab
- * is not to be had, or has none). After taking the last one the slab is nobody's. */
+/* Takes up to want blocks out of a slab, into end[-1], end[-2], ... acquire: it must be nobody's and becomes
+ * the heap's; otherwise it must be the heap's. Adds to *received what other heaps had put there. Returns how
+ * many blocks (0: the slab is not to be had, or has none). After taking the last one the slab is nobody's. */
 unsigned hk_slab_pull(uint32_t slab, unsigned owner, unsigned size_class, unsigned want, bool acquire,
-                      struct hk_chain *chain, uint64_t *received);
+                      void **end, uint64_t *received);
 
 /* Where the bits of a slab of the class are. */
 HK_INLINE hk_au64 *hk_slab_map(uint32_t slab, unsigned size_class)

@@ -25,11 +25,11 @@ struct hk_ss {
     _Atomic(uint32_t) moved; /* huge blocks moved by mremap; changed without the lock */
 };
 
-extern struct hk_ss hk_ss;
+extern struct hk_ss hk_ss HK_HIDDEN;
 
 /* enum hk_superslab_state of each; dense, so that a huge block that is never touched costs a byte for 2 MiB.
  */
-extern _Atomic(uint8_t) hk_ss_states[HK_MAX_SUPERSLABS];
+extern _Atomic(uint8_t) hk_ss_states[HK_MAX_SUPERSLABS] HK_HIDDEN;
 
 HK_INLINE unsigned hk_ss_state(uint32_t superslab)
 {

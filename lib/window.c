@@ -138,6 +138,13 @@ bool hk_window_map_heap(unsigned id, size_t stride)
     return true;
 }
 
+uintptr_t hk_window_map_places(uintptr_t end, size_t bytes)
+{
+    uintptr_t from = end != 0 ? end : hk_arena_base() - HK_PLACES_BELOW;
+    uintptr_t to = from + hk_round_up(bytes, HK_SLAB_BYTES);
+    return to <= hk_arena_base() - HK_META_BELOW && map_table(from, to) == 0 ? to : 0;
+}
+
 void hk_window_after_fork(void)
 {
     window.forked = true;

@@ -12,10 +12,12 @@
 #define HK_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define HK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-#define HK_NOINLINE     __attribute__((noinline))
-#define HK_COLD         __attribute__((cold, noinline))
-#define HK_INLINE       static inline __attribute__((always_inline))
-#define HK_EXPORT       __attribute__((visibility("default")))
+#define HK_NOINLINE __attribute__((noinline))
+#define HK_COLD     __attribute__((cold, noinline))
+#define HK_INLINE   static inline __attribute__((always_inline))
+#define HK_EXPORT   __attribute__((visibility("default")))
+/* On declarations of what is shared between our own files: else each use goes through a table. */
+#define HK_HIDDEN       __attribute__((visibility("hidden")))
 #define HK_ALIGNED(n)   __attribute__((aligned(n)))
 #define HK_PRINTF(f, a) __attribute__((format(printf, f, a)))
 

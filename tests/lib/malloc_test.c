@@ -140,6 +140,32 @@ static void a_block_may_be_freed_by_any_of_the_names(void **state)
     }
 }
 
+/* Free blocks are the program's litter: whatever is written there, malloc goes on, and hands out none twice.
+ */
+static void writing_to_free_blocks_harms_no_others(void **state)
+{
+    (void)state;
+    static const uintptr_t words[] = {0, 7, 0x4141414141414141, UINTPTR_MAX, (uintptr_t)&words};
+    static struct live blocks[4000];
+    static void *freed[HK_COUNT_OF(blocks) / 2];
+    for (unsigned round = 0; round < 2 * HK_COUNT_OF(words); round++) {
+        for (unsigned i = 0; i < HK_COUNT_OF(blocks); i++)
+            blocks[i] = take(48, i);
+        for (unsigned i = 0; i < HK_COUNT_OF(freed); i++) {
+            freed[i] = blocks[2 * i].p;
+            give(&blocks[2 * i]);
+        }
+        if (round % 2 != 0)
+            malloc_trim(0);
+        for (unsigned i = 0; i < HK_COUNT_OF(freed); i++)
+            memcpy(freed[i], &words[round / 2], sizeof words[0]);
+        for (unsigned i = 0; i < HK_COUNT_OF(freed); i++)
+            blocks[2 * i] = take(48, HK_COUNT_OF(blocks) + i);
+        for (unsigned i = 0; i < HK_COUNT_OF(blocks); i++)
+            give(&blocks[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +176,7 @@ int main(void)
         cmocka_unit_test(nothing_is_a_block_of_no_bytes),
         cmocka_unit_test(null_may_be_freed_and_measured),
         cmocka_unit_test(a_block_may_be_freed_by_any_of_the_names),
+        cmocka_unit_test(writing_to_free_blocks_harms_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
