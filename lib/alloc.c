@@ -113,6 +113,8 @@ HK_NOINLINE void hk_free_slow(void *p)
         return;
     }
     unsigned size_class = hk_class_of_bin_offset(offset);
+    if (HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, size_class, p)))
+        return;
     struct hk_heap *heap = hk_heap_get();
     if (HK_UNLIKELY(heap == NULL))
         free_late(p, (uint32_t)slab, size_class);

@@ -120,6 +120,35 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
     return HK_LIKELY(refilled) ? hk_bin_pop(heap, hk_bin_of(heap, size_class)) : NULL;
 }
 
+/* Most bins that use up their room are those of a program that takes as many as it gives: they may have what
+ * they might have before, and nothing is to be decided. The empty heap is of no epoch. */
+bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *block)
+{
+    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_class_row *row = &heap->totals[size_class];
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    unsigned pushed = st->given, most = st->listed + pushed, length = hk_bin_length(heap, size_class);
+    unsigned popped = most - length;
+    if (!hk_control_is_quiet(heap) || bin->room != 0 || popped > most || popped * 2 < pushed ||
+        popped < most / 4 || most < hk_bin_param(&hk_bin_params[size_class].cap) || most > st->capacity ||
+        hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes) ||
+        hk_param(HK_TUNE_soft_limit_bytes) != 0)
+        return false;
+    uint64_t gone = ((uint64_t)popped - pushed) * hk_classes[size_class].bytes;
+    heap->room_bytes += gone;
+    hk_add(&heap->cache_bytes, 0 - gone);
+    hk_add(&row->frees_total, pushed);
+    hk_add(&row->allocs_total, popped);
+    hk_set(&row->allocs_lag_blocks, most);
+    hk_set(&row->frees_lag_blocks, popped);
+    st->listed = (uint16_t)length;
+    st->given = (uint16_t)popped;
+    bin->room = popped - 1;
+    hk_bin_push(heap, bin, block);
+    hk_publish_class(heap, size_class);
+    return true;
+}
+
 /* The bin has used up its room. A program that takes about as many as it gives is given room up to the cap,
  * another only up to what the bin has proved to need. */
 static void renew_room(struct hk_heap *heap, unsigned size_class)

@@ -26,13 +26,19 @@ extern struct hk_control hk_control HK_HIDDEN;
 /* Out of line: something is new for the process or for this heap. May flush the heap. */
 void hk_control_attend(struct hk_heap *heap);
 
-HK_INLINE void hk_control_check(struct hk_heap *heap)
+/* Whether nothing is. */
+HK_INLINE bool hk_control_is_quiet(const struct hk_heap *heap)
 {
     const struct hk_tuning_page *page = atomic_load_explicit(&hk_control.page, memory_order_relaxed);
     const hk_au64 *seen = atomic_load_explicit(&hk_control.seen, memory_order_relaxed);
-    if (HK_UNLIKELY(atomic_load_explicit(&page->epoch, memory_order_relaxed) !=
-                        atomic_load_explicit(seen, memory_order_relaxed) ||
-                    heap->epoch != atomic_load_explicit(&hk_control.epoch, memory_order_relaxed)))
+    return atomic_load_explicit(&page->epoch, memory_order_relaxed) ==
+               atomic_load_explicit(seen, memory_order_relaxed) &&
+           heap->epoch == atomic_load_explicit(&hk_control.epoch, memory_order_relaxed);
+}
+
+HK_INLINE void hk_control_check(struct hk_heap *heap)
+{
+    if (HK_UNLIKELY(!hk_control_is_quiet(heap)))
         hk_control_attend(heap);
 }
 

@@ -12,7 +12,8 @@ int main(int argc, char **argv)
     size_t size = argc > 1 ? strtoul(argv[1], NULL, 10) : 64;
     unsigned long n = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000;
     for (unsigned long i = 0; i < n; i++) {
-        void *volatile p = malloc(size);
+        void *p = malloc(size);
+        __asm__ volatile("" : "+r"(p)); /* the compiler must not see that nothing comes of it */
         free(p);
     }
     return 0;
