@@ -32,17 +32,18 @@ static size_t held(const struct hk_slab *s)
 static void count_live(const struct hk_slab *s, unsigned kind)
 {
     bool huge = kind == HK_SLAB_HUGE;
+    hk_count_along(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, 1);
+    hk_count_along(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, s->bytes);
     hk_count(huge ? &hk_process.huge_allocs_total : &hk_process.big_allocs_total, 1);
-    hk_count(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, 1);
-    hk_count(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, s->bytes);
 }
 
+/* What becomes of the block is counted after that. */
 static void count_dead(const struct hk_slab *s, unsigned kind)
 {
     bool huge = kind == HK_SLAB_HUGE;
-    hk_count(huge ? &hk_process.huge_frees_total : &hk_process.big_frees_total, 1);
-    hk_uncount(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, 1);
-    hk_uncount(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, s->bytes);
+    hk_count_along(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, (uint64_t)-1);
+    hk_count_along(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, (uint64_t)0 - s->bytes);
+    hk_count_along(huge ? &hk_process.huge_frees_total : &hk_process.big_frees_total, 1);
 }
 
 /* A big block whose size changed stays one block. */
@@ -84,20 +85,31 @@ size_t hk_big_usable(const char *call, const void *p, uint32_t slab)
 
 /* ---- taking and giving back ---- */
 
-static void *take_cached(size_t bytes, size_t align)
+/* A kept block that is in use again, as what it was. */
+static void *enter_kept(uint32_t slab, size_t bytes)
+{
+    struct hk_slab *s = hk_slab_at(slab);
+    hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - held(s));
+    hk_count_along(&hk_process.big_cache_hits_total, 1);
+    return enter(slab, s->mapped != 0 ? HK_SLAB_HUGE : HK_SLAB_BIG, bytes);
+}
+
+static void *take_kept_run(uint32_t span, size_t bytes, size_t align)
 {
     struct hk_cached block;
-    if (!hk_big_last_take(bytes, align, &block) && !hk_big_cache_take(bytes, align, &block))
-        return NULL;
-    struct hk_slab *s = hk_slab_at(block.slab);
-    hk_uncount(&hk_process.retained_bytes, held(s));
-    hk_count(&hk_process.big_cache_hits_total, 1);
-    return enter(block.slab, s->mapped != 0 ? HK_SLAB_HUGE : HK_SLAB_BIG, bytes);
+    if (span <= HK_RUN_LENGTHS && align <= HK_SLAB_BYTES) {
+        int64_t slab = hk_run_cache_take(span);
+        return slab >= 0 ? enter_kept((uint32_t)slab, bytes) : NULL;
+    }
+    return hk_big_last_take(bytes, align, &block) ? enter_kept(block.slab, bytes) : NULL;
 }
 
 static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
 {
     uint32_t n = hk_slabs_for(bytes);
+    void *kept = take_kept_run(n, bytes, align);
+    if (kept != NULL)
+        return kept;
     int64_t slab = hk_slabs_take(n, align, zeroed);
     if (slab < 0)
         return NULL;
@@ -108,9 +120,18 @@ static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
     return enter((uint32_t)slab, HK_SLAB_BIG, bytes);
 }
 
+static void *take_kept_huge(size_t bytes, size_t align)
+{
+    struct hk_cached block;
+    return hk_big_cache_take(bytes, align, &block) ? enter_kept(block.slab, bytes) : NULL;
+}
+
 static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
 {
     struct hk_run run;
+    void *kept = take_kept_huge(bytes, align);
+    if (kept != NULL)
+        return kept;
     int64_t first = hk_arena_take_run(bytes, align < HK_SUPERSLAB_BYTES ? HK_SUPERSLAB_BYTES : align, &run);
     if (first < 0)
         return NULL;
@@ -125,7 +146,7 @@ static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
     return enter(slab, HK_SLAB_HUGE, bytes);
 }
 
-static void *take_new(size_t bytes, size_t align, bool *zeroed)
+static void *take(size_t bytes, size_t align, bool *zeroed)
 {
     return is_huge_request(bytes, align) ? take_superslabs(bytes, align, zeroed)
                                          : take_slabs(bytes, align, zeroed);
@@ -137,13 +158,11 @@ void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
     *zeroed = false;
     if (bytes > HK_WINDOW_BYTES || align > HK_WINDOW_BYTES)
         return NULL;
-    void *p = take_cached(bytes, align);
-    if (p == NULL)
-        p = take_new(bytes, align, zeroed);
-    /* Cached blocks may be what stands in the way, or addresses that are mapped and not used. */
+    void *p = take(bytes, align, zeroed);
+    /* Kept blocks may be what stands in the way, or addresses that are mapped and not used. */
     if (p == NULL) {
         hk_retain_trim(0);
-        p = take_new(bytes, align, zeroed);
+        p = take(bytes, align, zeroed);
     }
     return p;
 }
@@ -170,21 +189,25 @@ static size_t give(uint32_t slab, bool may_keep)
 /* One that was in the cache. */
 static size_t give_cached(uint32_t slab, bool may_keep)
 {
-    hk_uncount(&hk_process.retained_bytes, held(hk_slab_at(slab)));
+    hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - held(hk_slab_at(slab)));
     return give(slab, may_keep);
 }
 
-/* Slabs of an earlier block join their neighbours again: only the last one is kept whole. */
+/* Slabs join their neighbours again, but for a few runs of each length that are kept whole. */
 static void keep_big(uint32_t slab)
 {
-    struct hk_cached block = {.slab = slab, .bytes = held(hk_slab_at(slab))}, older;
-    if (block.bytes > hk_param(HK_TUNE_big_cache_bytes)) {
-        (void)give(slab, true);
+    const struct hk_slab *s = hk_slab_at(slab);
+    struct hk_cached block = {.slab = slab, .bytes = held(s)}, older;
+    uint64_t limit = hk_param(HK_TUNE_big_cache_bytes);
+    bool is_short = s->span <= HK_RUN_LENGTHS;
+    /* Counted before another thread can take it. */
+    hk_count(&hk_process.retained_bytes, block.bytes);
+    if (is_short ? hk_run_cache_put(slab, s->span, limit) : block.bytes <= limit) {
+        if (!is_short && hk_big_last_put(block, &older))
+            (void)give_cached(older.slab, true);
         return;
     }
-    hk_count(&hk_process.retained_bytes, block.bytes);
-    if (hk_big_last_put(block, &older))
-        (void)give_cached(older.slab, true);
+    (void)give_cached(slab, true);
 }
 
 /* The newest blocks are the likeliest to be asked for again: older ones make room. */
@@ -226,10 +249,13 @@ size_t hk_big_cache_drain(size_t bytes)
 {
     struct hk_cached block;
     size_t gone = 0;
-    if (bytes != 0 && hk_big_last_evict(&block))
-        gone += give_cached(block.slab, false);
+    /* Runs of slabs stay retained, as slabs. */
+    if (bytes != 0) {
+        while (hk_big_last_evict(&block) || hk_run_cache_evict(&block))
+            (void)give_cached(block.slab, false);
+    }
     while (gone < bytes && hk_big_cache_evict_fit(bytes - gone, &block))
-        gone += give_cached(block.slab, false); /* a run of slabs stays retained, as slabs */
+        gone += give_cached(block.slab, false);
     return gone;
 }
 

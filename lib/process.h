@@ -22,6 +22,12 @@ HK_INLINE uint64_t hk_count(hk_au64 *total, uint64_t n)
     return now;
 }
 
+/* The same for one of several totals that change together, of which the last is counted by hk_count(). */
+HK_INLINE uint64_t hk_count_along(hk_au64 *total, uint64_t n)
+{
+    return atomic_fetch_add_explicit(total, n, memory_order_relaxed) + n;
+}
+
 HK_INLINE uint64_t hk_uncount(hk_au64 *total, uint64_t n)
 {
     return hk_count(total, (uint64_t)0 - n);
