@@ -29,20 +29,21 @@ static size_t held(const struct hk_slab *s)
 
 /* ---- live blocks ---- */
 
+/* Allocs and frees are counted last: they are what publishing looks at (hk_process_version). */
 static void count_live(const struct hk_slab *s, unsigned kind)
 {
     bool huge = kind == HK_SLAB_HUGE;
-    hk_count_along(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, 1);
     hk_count_along(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, s->bytes);
-    hk_count(huge ? &hk_process.huge_allocs_total : &hk_process.big_allocs_total, 1);
+    hk_count_along(huge ? &hk_process.huge_allocs_total : &hk_process.big_allocs_total, 1);
 }
 
-/* What becomes of the block is counted after that. */
-static void count_dead(const struct hk_slab *s, unsigned kind)
+/* retained: bytes that are kept. */
+static void count_dead(const struct hk_slab *s, unsigned kind, size_t retained)
 {
     bool huge = kind == HK_SLAB_HUGE;
-    hk_count_along(huge ? &hk_process.huge_blocks : &hk_process.big_blocks, (uint64_t)-1);
     hk_count_along(huge ? &hk_process.huge_bytes : &hk_process.big_bytes, (uint64_t)0 - s->bytes);
+    if (retained != 0)
+        hk_count_along(&hk_process.retained_bytes, retained);
     hk_count_along(huge ? &hk_process.huge_frees_total : &hk_process.big_frees_total, 1);
 }
 
@@ -61,6 +62,13 @@ static void *enter(uint32_t slab, unsigned kind, size_t bytes)
     atomic_store_explicit(&s->kind, (uint8_t)kind, memory_order_release);
     count_live(s, kind);
     return (void *)hk_slab_start(slab);
+}
+
+/* One that is not from the cache. */
+static void *enter_new(uint32_t slab, unsigned kind, size_t bytes)
+{
+    hk_count_along(&hk_big_cache_misses, 1);
+    return enter(slab, kind, bytes);
 }
 
 /* What kind of block starts at p; HK_SLAB_NONE where none does. */
@@ -90,7 +98,6 @@ static void *enter_kept(uint32_t slab, size_t bytes)
 {
     struct hk_slab *s = hk_slab_at(slab);
     hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - held(s));
-    hk_count_along(&hk_process.big_cache_hits_total, 1);
     return enter(slab, s->mapped != 0 ? HK_SLAB_HUGE : HK_SLAB_BIG, bytes);
 }
 
@@ -117,7 +124,7 @@ static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
     s->span = n;
     s->mapped = 0;
     s->moved = false;
-    return enter((uint32_t)slab, HK_SLAB_BIG, bytes);
+    return enter_new((uint32_t)slab, HK_SLAB_BIG, bytes);
 }
 
 static void *take_kept_huge(size_t bytes, size_t align)
@@ -143,7 +150,7 @@ static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
     s->moved = false;
     if (run.fresh != 0)
         hk_retain_faulted(run.fresh);
-    return enter(slab, HK_SLAB_HUGE, bytes);
+    return enter_new(slab, HK_SLAB_HUGE, bytes);
 }
 
 static void *take(size_t bytes, size_t align, bool *zeroed)
@@ -199,34 +206,28 @@ static void keep_big(uint32_t slab)
     const struct hk_slab *s = hk_slab_at(slab);
     struct hk_cached block = {.slab = slab, .bytes = held(s)}, older;
     uint64_t limit = hk_param(HK_TUNE_big_cache_bytes);
-    bool is_short = s->span <= HK_RUN_LENGTHS;
-    /* Counted before another thread can take it. */
-    hk_count(&hk_process.retained_bytes, block.bytes);
-    if (is_short ? hk_run_cache_put(slab, s->span, limit) : block.bytes <= limit) {
-        if (!is_short && hk_big_last_put(block, &older))
-            (void)give_cached(older.slab, true);
-        return;
+    if (s->span <= HK_RUN_LENGTHS) {
+        if (!hk_run_cache_put(slab, s->span, limit))
+            (void)give_cached(slab, true);
+    } else if (block.bytes > limit) {
+        (void)give_cached(slab, true);
+    } else if (hk_big_last_put(block, &older)) {
+        (void)give_cached(older.slab, true);
     }
-    (void)give_cached(slab, true);
 }
 
 /* The newest blocks are the likeliest to be asked for again: older ones make room. */
-static bool keep_huge(uint32_t slab)
+static void keep_huge(uint32_t slab)
 {
-    const struct hk_slab *s = hk_slab_at(slab);
-    struct hk_cached block = {.slab = slab, .bytes = held(s)}, older;
+    struct hk_cached block = {.slab = slab, .bytes = held(hk_slab_at(slab))}, older;
     uint64_t limit = hk_param(HK_TUNE_big_cache_bytes);
-    if (s->moved || block.bytes > limit)
-        return false; /* moved: a mapping of its own, and those are limited */
-    hk_count(&hk_process.retained_bytes, block.bytes);
     while (!hk_big_cache_put(block, limit)) {
         if (!hk_big_cache_evict_oldest(&older)) {
-            hk_uncount(&hk_process.retained_bytes, block.bytes);
-            return false;
+            hk_retain_purged(give_cached(slab, true));
+            return;
         }
         hk_retain_purged(give_cached(older.slab, true));
     }
-    return true;
 }
 
 void hk_big_free(void *p, uint32_t slab)
@@ -237,10 +238,15 @@ void hk_big_free(void *p, uint32_t slab)
     if (kind == HK_SLAB_NONE || !atomic_compare_exchange_strong(&s->kind, &kind, HK_SLAB_NONE))
         hk_die_not_a_block("free", p);
     size_t bytes = s->bytes;
-    count_dead(s, kind);
+    /* Those that were moved are mappings of their own, of which there may not be many. */
+    bool is_kept = s->mapped == 0 || (!s->moved && s->mapped <= hk_param(HK_TUNE_big_cache_bytes));
+    /* As retained before another thread can take it. */
+    count_dead(s, kind, is_kept ? held(s) : 0);
     if (s->mapped == 0)
         keep_big(slab);
-    else if (!keep_huge(slab))
+    else if (is_kept)
+        keep_huge(slab);
+    else
         hk_retain_purged(give(slab, true));
     hk_retain_check(bytes);
 }
@@ -320,10 +326,10 @@ static void *move_huge(struct hk_slab *s, uint32_t slab, size_t bytes)
     n->span = hk_superslabs_for(mapped);
     n->mapped = mapped;
     n->moved = true;
-    count_dead(s, HK_SLAB_HUGE);
+    count_dead(s, HK_SLAB_HUGE, 0);
     atomic_store_explicit(&s->kind, HK_SLAB_NONE, memory_order_relaxed);
     hk_arena_forget_run(first, s->span, s->mapped);
-    return enter(new_slab, HK_SLAB_HUGE, bytes);
+    return enter_new(new_slab, HK_SLAB_HUGE, bytes);
 }
 
 void *hk_big_resize(void *p, uint32_t slab, size_t size)
