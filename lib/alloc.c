@@ -27,7 +27,10 @@ void *hk_out_of_memory(void)
 /* A program may live on big blocks alone: their ways are slow paths like any other. */
 static void attend(void)
 {
-    struct hk_heap *heap = hk_heap_get();
+    struct hk_heap *heap = hk_tls_heap;
+    hk_control_notice_fork();
+    if (HK_UNLIKELY(heap == &hk_empty_heap))
+        heap = hk_heap_get();
     if (HK_LIKELY(heap != NULL))
         hk_control_check(heap);
 }
@@ -38,7 +41,12 @@ static void *big(size_t size, size_t align, bool *zeroed)
     if (HK_UNLIKELY(size > HK_MAX_REQUEST || align > HK_MAX_REQUEST || !hk_init_ready()))
         return hk_out_of_memory();
     attend();
-    void *p = hk_big_alloc(size, align, zeroed);
+    void *p = hk_big_reuse(size, align);
+    if (HK_LIKELY(p != NULL)) {
+        hk_publish_process(); /* the clock is for the free that comes of it */
+        return p;
+    }
+    p = hk_big_alloc(size, align, zeroed);
     hk_control_tick();
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }

@@ -72,23 +72,24 @@ static void *enter_new(uint32_t slab, unsigned kind, size_t bytes)
 }
 
 /* What kind of block starts at p; HK_SLAB_NONE where none does. */
-static unsigned kind_at(const void *p, uint32_t slab)
+HK_INLINE unsigned kind_at(const struct hk_slab *s, const void *p)
 {
-    unsigned kind = atomic_load_explicit(&hk_slab_at(slab)->kind, memory_order_acquire);
-    bool starts_here = (uintptr_t)p == hk_slab_start(slab);
+    unsigned kind = atomic_load_explicit(&s->kind, memory_order_acquire);
+    bool starts_here = ((uintptr_t)p & (HK_SLAB_BYTES - 1)) == 0;
     return starts_here && (kind == HK_SLAB_BIG || kind == HK_SLAB_HUGE) ? kind : HK_SLAB_NONE;
 }
 
 bool hk_big_is_block(const void *p, uint32_t slab)
 {
-    return kind_at(p, slab) != HK_SLAB_NONE;
+    return kind_at(hk_slab_at(slab), p) != HK_SLAB_NONE;
 }
 
 size_t hk_big_usable(const char *call, const void *p, uint32_t slab)
 {
-    if (kind_at(p, slab) == HK_SLAB_NONE)
+    const struct hk_slab *s = hk_slab_at(slab);
+    if (kind_at(s, p) == HK_SLAB_NONE)
         hk_die_not_a_block(call, p);
-    return hk_slab_at(slab)->bytes;
+    return s->bytes;
 }
 
 /* ---- taking and giving back ---- */
@@ -101,22 +102,28 @@ static void *enter_kept(uint32_t slab, size_t bytes)
     return enter(slab, s->mapped != 0 ? HK_SLAB_HUGE : HK_SLAB_BIG, bytes);
 }
 
-static void *take_kept_run(uint32_t span, size_t bytes, size_t align)
+void *hk_big_reuse(size_t size, size_t align)
 {
-    struct hk_cached block;
-    if (span <= HK_RUN_LENGTHS && align <= HK_SLAB_BYTES) {
-        int64_t slab = hk_run_cache_take(span);
-        return slab >= 0 ? enter_kept((uint32_t)slab, bytes) : NULL;
-    }
-    return hk_big_last_take(bytes, align, &block) ? enter_kept(block.slab, bytes) : NULL;
+    uint32_t span = hk_slabs_for(size);
+    if (span > HK_RUN_LENGTHS || align > HK_SLAB_BYTES || size == 0)
+        return NULL;
+    int64_t slab = hk_run_cache_take(span);
+    if (slab < 0)
+        return NULL;
+    struct hk_slab *s = hk_slab_at((uint32_t)slab);
+    hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - span * HK_SLAB_BYTES);
+    s->bytes = hk_round_up(size, hk_page_bytes);
+    atomic_store_explicit(&s->kind, HK_SLAB_BIG, memory_order_release);
+    count_live(s, HK_SLAB_BIG);
+    return (void *)hk_slab_start((uint32_t)slab);
 }
 
 static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
 {
     uint32_t n = hk_slabs_for(bytes);
-    void *kept = take_kept_run(n, bytes, align);
-    if (kept != NULL)
-        return kept;
+    struct hk_cached block;
+    if (n > HK_RUN_LENGTHS && hk_big_last_take(bytes, align, &block))
+        return enter_kept(block.slab, bytes);
     int64_t slab = hk_slabs_take(n, align, zeroed);
     if (slab < 0)
         return NULL;
@@ -201,12 +208,11 @@ static size_t give_cached(uint32_t slab, bool may_keep)
 }
 
 /* Slabs join their neighbours again, but for a few runs of each length that are kept whole. */
-static void keep_big(uint32_t slab)
+static void keep_big(uint32_t slab, const struct hk_slab *s)
 {
-    const struct hk_slab *s = hk_slab_at(slab);
-    struct hk_cached block = {.slab = slab, .bytes = held(s)}, older;
+    struct hk_cached block = {.slab = slab, .bytes = s->span * HK_SLAB_BYTES}, older;
     uint64_t limit = hk_param(HK_TUNE_big_cache_bytes);
-    if (s->span <= HK_RUN_LENGTHS) {
+    if (HK_LIKELY(s->span <= HK_RUN_LENGTHS)) {
         if (!hk_run_cache_put(slab, s->span, limit))
             (void)give_cached(slab, true);
     } else if (block.bytes > limit) {
@@ -233,7 +239,7 @@ static void keep_huge(uint32_t slab)
 void hk_big_free(void *p, uint32_t slab)
 {
     struct hk_slab *s = hk_slab_at(slab);
-    uint8_t kind = (uint8_t)kind_at(p, slab);
+    uint8_t kind = (uint8_t)kind_at(s, p);
     /* One of two threads that free the same block loses here. */
     if (kind == HK_SLAB_NONE || !atomic_compare_exchange_strong(&s->kind, &kind, HK_SLAB_NONE))
         hk_die_not_a_block("free", p);
@@ -243,7 +249,7 @@ void hk_big_free(void *p, uint32_t slab)
     /* As retained before another thread can take it. */
     count_dead(s, kind, is_kept ? held(s) : 0);
     if (s->mapped == 0)
-        keep_big(slab);
+        keep_big(slab, s);
     else if (is_kept)
         keep_huge(slab);
     else
@@ -334,8 +340,8 @@ static void *move_huge(struct hk_slab *s, uint32_t slab, size_t bytes)
 
 void *hk_big_resize(void *p, uint32_t slab, size_t size)
 {
-    unsigned kind = kind_at(p, slab);
     struct hk_slab *s = hk_slab_at(slab);
+    unsigned kind = kind_at(s, p);
     if (kind == HK_SLAB_NONE)
         hk_die_not_a_block("realloc", p);
     if (size <= HK_SMALL_MAX || size > HK_MAX_REQUEST)

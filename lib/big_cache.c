@@ -32,18 +32,15 @@ bool hk_run_cache_put(uint32_t slab, uint32_t span, uint64_t limit)
     return false;
 }
 
-static int64_t take_run(hk_au32 *place)
-{
-    uint32_t word = atomic_load_explicit(place, memory_order_relaxed);
-    return word != 0 && atomic_compare_exchange_strong(place, &word, 0) ? (int64_t)word - 1 : -1;
-}
-
 int64_t hk_run_cache_take(uint32_t span)
 {
-    int64_t slab = -1;
-    for (unsigned i = 0; slab < 0 && i < RUN_PLACES; i++)
-        slab = take_run(&runs[span][i]);
-    return slab;
+    hk_au32 *kept = runs[span];
+    for (unsigned i = 0; i < RUN_PLACES; i++) {
+        uint32_t word = atomic_load_explicit(&kept[i], memory_order_relaxed);
+        if (word != 0 && atomic_compare_exchange_strong(&kept[i], &word, 0))
+            return (int64_t)word - 1;
+    }
+    return -1;
 }
 
 bool hk_run_cache_evict(struct hk_cached *block)
