@@ -8,6 +8,7 @@
 
 #include "lib/big.h"
 #include "lib/bin.h"
+#include "lib/clear.h"
 #include "lib/control.h"
 #include "lib/foreign.h"
 #include "lib/init.h"
@@ -138,7 +139,9 @@ void *hk_calloc(size_t count, size_t size)
     if (bytes > HK_SMALL_MAX) {
         bool zeroed;
         void *p = big(bytes, HK_MIN_ALIGN, &zeroed);
-        return p == NULL || zeroed ? p : memset(p, 0, bytes);
+        if (p != NULL && !zeroed)
+            hk_clear(p, bytes);
+        return p;
     }
     void *p = hk_malloc(bytes);
     return HK_LIKELY(p != NULL) ? memset(p, 0, bytes) : NULL;

@@ -1,6 +1,8 @@
 /* big.c - see big.h. */
 #include "lib/big.h"
 
+#include <string.h>
+
 #include "lib/arena.h"
 #include "lib/big_cache.h"
 #include "lib/misuse.h"
@@ -102,11 +104,50 @@ static void *enter_kept(uint32_t slab, size_t bytes)
     return enter(slab, s->mapped != 0 ? HK_SLAB_HUGE : HK_SLAB_BIG, bytes);
 }
 
+/* To the SuperSlab; a huge one, if it may be kept and there is room for it in what is retained, to whoever
+ * wants its SuperSlabs next; or to the system. Returns the bytes that went back to the system. */
+static size_t give(uint32_t slab, bool may_keep)
+{
+    struct hk_slab *s = hk_slab_at(slab);
+    size_t mapped = s->mapped;
+    uint32_t first = slab / HK_SLABS_PER_SUPERSLAB;
+    if (mapped == 0) {
+        hk_slabs_give(slab, s->span);
+        return 0;
+    }
+    if (s->moved)
+        hk_arena_uncount_moved();
+    else if (may_keep && hk_retain_has_room(mapped) && hk_arena_keep_run(first, s->span, mapped))
+        return 0;
+    hk_arena_give_run(first, s->span, mapped);
+    return mapped;
+}
+
+/* One that was in the cache. */
+static size_t give_cached(uint32_t slab, bool may_keep)
+{
+    hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - held(hk_slab_at(slab)));
+    return give(slab, may_keep);
+}
+
+/* Kept runs join their neighbours, before memory that has no pages is taken. Returns whether there were any.
+ */
+static bool release_runs(void)
+{
+    struct hk_cached block;
+    bool any = false;
+    while (hk_big_last_evict(&block) || hk_run_cache_evict(&block)) {
+        (void)give_cached(block.slab, true);
+        any = true;
+    }
+    return any;
+}
+
 void *hk_big_reuse(size_t size, size_t align)
 {
-    uint32_t span = hk_slabs_for(size);
-    if (span > HK_RUN_LENGTHS || align > HK_SLAB_BYTES || size == 0)
+    if (size > HK_RUN_LENGTHS * HK_SLAB_BYTES || size == 0 || align > HK_SLAB_BYTES)
         return NULL;
+    uint32_t span = hk_slabs_for(size);
     int64_t slab = hk_run_cache_take(span);
     if (slab < 0)
         return NULL;
@@ -124,7 +165,11 @@ static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
     struct hk_cached block;
     if (n > HK_RUN_LENGTHS && hk_big_last_take(bytes, align, &block))
         return enter_kept(block.slab, bytes);
-    int64_t slab = hk_slabs_take(n, align, zeroed);
+    int64_t slab = hk_slabs_take_resident(n, align, zeroed);
+    if (slab < 0 && release_runs())
+        slab = hk_slabs_take_resident(n, align, zeroed);
+    if (slab < 0)
+        slab = hk_slabs_take(n, align, zeroed);
     if (slab < 0)
         return NULL;
     struct hk_slab *s = hk_slab_at((uint32_t)slab);
@@ -146,6 +191,7 @@ static void *take_superslabs(size_t bytes, size_t align, bool *zeroed)
     void *kept = take_kept_huge(bytes, align);
     if (kept != NULL)
         return kept;
+    (void)release_runs();
     int64_t first = hk_arena_take_run(bytes, align < HK_SUPERSLAB_BYTES ? HK_SUPERSLAB_BYTES : align, &run);
     if (first < 0)
         return NULL;
@@ -179,32 +225,6 @@ void *hk_big_alloc(size_t size, size_t align, bool *zeroed)
         p = take(bytes, align, zeroed);
     }
     return p;
-}
-
-/* To the SuperSlab; a huge one, if it may be kept and there is room for it in what is retained, to whoever
- * wants its SuperSlabs next; or to the system. Returns the bytes that went back to the system. */
-static size_t give(uint32_t slab, bool may_keep)
-{
-    struct hk_slab *s = hk_slab_at(slab);
-    size_t mapped = s->mapped;
-    uint32_t first = slab / HK_SLABS_PER_SUPERSLAB;
-    if (mapped == 0) {
-        hk_slabs_give(slab, s->span);
-        return 0;
-    }
-    if (s->moved)
-        hk_arena_uncount_moved();
-    else if (may_keep && hk_retain_has_room(mapped) && hk_arena_keep_run(first, s->span, mapped))
-        return 0;
-    hk_arena_give_run(first, s->span, mapped);
-    return mapped;
-}
-
-/* One that was in the cache. */
-static size_t give_cached(uint32_t slab, bool may_keep)
-{
-    hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - held(hk_slab_at(slab)));
-    return give(slab, may_keep);
 }
 
 /* Slabs join their neighbours again, but for a few runs of each length that are kept whole. */
@@ -262,10 +282,8 @@ size_t hk_big_cache_drain(size_t bytes)
     struct hk_cached block;
     size_t gone = 0;
     /* Runs of slabs stay retained, as slabs. */
-    if (bytes != 0) {
-        while (hk_big_last_evict(&block) || hk_run_cache_evict(&block))
-            (void)give_cached(block.slab, false);
-    }
+    if (bytes != 0)
+        (void)release_runs();
     while (gone < bytes && hk_big_cache_evict_fit(bytes - gone, &block))
         gone += give_cached(block.slab, false);
     return gone;
@@ -273,14 +291,25 @@ size_t hk_big_cache_drain(size_t bytes)
 
 /* ---- resizing ---- */
 
-/* Within the run of slabs; a tail that is no longer needed goes back to the SuperSlab. */
-static bool resize_big(struct hk_slab *s, uint32_t slab, size_t bytes)
+/* What is taken for a block of so many bytes that grows to more. Who grows it by a little will do so again:
+ * addresses for that are taken with it, a share of what it had, whose pages cost nothing until they are
+ * touched. They are given up when the block shrinks. */
+static size_t with_room(size_t had, size_t bytes, unsigned share)
+{
+    size_t room = hk_round_up(had + had / share, hk_page_bytes);
+    return bytes > room ? bytes : room;
+}
+
+/* Within the run of slabs; a block that shrinks gives the end that it no longer needs back to the SuperSlab.
+ */
+static bool resize_run(struct hk_slab *s, uint32_t slab, size_t bytes)
 {
     uint32_t need = hk_slabs_for(bytes);
     if (bytes > HK_BIG_MAX || need > s->span)
         return false;
+    bool shrinks = bytes < s->bytes;
     recount_bytes(s, HK_SLAB_BIG, bytes);
-    if (need < s->span) {
+    if (shrinks && need < s->span) {
         uint32_t spare = s->span - need;
         s->span = need;
         hk_slabs_give(slab + need, spare);
@@ -289,19 +318,50 @@ static bool resize_big(struct hk_slab *s, uint32_t slab, size_t bytes)
     return true;
 }
 
+/* To a longer run, or out of the slabs. */
+static void *copy_run(struct hk_slab *s, uint32_t slab, size_t bytes)
+{
+    bool zeroed;
+    size_t room = with_room(s->bytes, bytes, 4);
+    void *p = (void *)hk_slab_start(slab), *to = hk_big_reuse(room, HK_MIN_ALIGN);
+    if (to == NULL)
+        to = hk_big_alloc(room, HK_MIN_ALIGN, &zeroed);
+    if (to == NULL)
+        return NULL;
+    struct hk_slab *n = hk_slab_at((uint32_t)hk_slab_of(to));
+    recount_bytes(n, atomic_load_explicit(&n->kind, memory_order_relaxed), bytes);
+    memcpy(to, p, s->bytes);
+    hk_big_free(p, slab);
+    return to;
+}
+
+static void *resize_big(struct hk_slab *s, uint32_t slab, size_t bytes)
+{
+    if (resize_run(s, slab, bytes))
+        return (void *)hk_slab_start(slab);
+    return bytes > s->bytes ? copy_run(s, slab, bytes) : NULL;
+}
+
+/* Maps more behind the block, with room or without. Returns what is mapped then, 0 where there is no more. */
+static size_t extend(const struct hk_slab *s, uint32_t first, size_t bytes)
+{
+    if (s->moved)
+        return 0; /* its mapping is another's neighbour, not its own continuation */
+    size_t mapped = hk_arena_extend_run(first, s->mapped, with_room(s->bytes, bytes, 8));
+    return mapped != 0 ? mapped : hk_arena_extend_run(first, s->mapped, bytes);
+}
+
 static bool resize_huge_in_place(struct hk_slab *s, uint32_t slab, size_t bytes)
 {
     uint32_t first = slab / HK_SLABS_PER_SUPERSLAB;
     size_t mapped = s->mapped;
-    if (bytes <= HK_BIG_MAX)
+    if (bytes <= HK_BIG_MAX && bytes < s->bytes)
         return false; /* small enough to move into slabs */
     if (bytes > mapped) {
-        if (s->moved)
-            return false; /* its mapping is another's neighbour, not its own continuation */
-        mapped = hk_arena_extend_run(first, mapped, bytes);
+        mapped = extend(s, first, bytes);
         if (mapped == 0)
             return false;
-    } else if (bytes + SHRINK_MIN <= mapped) {
+    } else if (bytes < s->bytes && bytes + SHRINK_MIN <= mapped) {
         mapped = hk_arena_shrink_run(first, mapped, bytes);
         if (mapped < s->mapped)
             hk_count(&hk_process.purged_bytes_total, s->mapped - mapped);
@@ -312,6 +372,13 @@ static bool resize_huge_in_place(struct hk_slab *s, uint32_t slab, size_t bytes)
     return true;
 }
 
+/* Addresses to move to, with room or without; -1 where there are none. */
+static int64_t take_addresses(size_t had, size_t bytes, size_t *mapped)
+{
+    int64_t to = hk_arena_take_addresses(with_room(had, bytes, 8), mapped);
+    return to >= 0 ? to : hk_arena_take_addresses(bytes, mapped);
+}
+
 /* Moves the pages of a huge block to a longer run. */
 static void *move_huge(struct hk_slab *s, uint32_t slab, size_t bytes)
 {
@@ -319,7 +386,7 @@ static void *move_huge(struct hk_slab *s, uint32_t slab, size_t bytes)
     if (bytes < MOVE_MIN || bytes <= s->mapped || (!s->moved && !hk_arena_count_moved()))
         return NULL;
     size_t mapped;
-    int64_t to = hk_arena_take_addresses(bytes, &mapped);
+    int64_t to = take_addresses(s->bytes, bytes, &mapped);
     if (to < 0 || hk_os_move(hk_slab_start(slab), s->mapped, hk_superslab_start((uint32_t)to), mapped) != 0) {
         if (to >= 0)
             hk_arena_return_addresses((uint32_t)to, mapped);
@@ -348,6 +415,6 @@ void *hk_big_resize(void *p, uint32_t slab, size_t size)
         return NULL;
     size_t bytes = hk_round_up(size, hk_page_bytes);
     if (kind == HK_SLAB_BIG)
-        return resize_big(s, slab, bytes) ? p : NULL;
+        return resize_big(s, slab, bytes);
     return resize_huge_in_place(s, slab, bytes) ? p : move_huge(s, slab, bytes);
 }

@@ -150,6 +150,12 @@ static int64_t take_open(const struct wanted *w, bool *zeroed)
     return slab >= 0 ? slab : take_in_rows(HK_ROW_EMPTY, HK_ROW_EMPTY, w, zeroed);
 }
 
+int64_t hk_slabs_take_resident(unsigned n, size_t align, bool *zeroed)
+{
+    struct wanted w = {.n = n, .align = align, .visits = MOST_VISITS};
+    return take_in_rows(HK_ROW_RESIDENT, row_for(n), &w, zeroed);
+}
+
 int64_t hk_slabs_take(unsigned n, size_t align, bool *zeroed)
 {
     struct wanted w = {.n = n, .align = align, .visits = MOST_VISITS};
