@@ -8,6 +8,7 @@
 
 #include "lib/big.h"
 #include "lib/bin.h"
+#include "lib/clear.h"
 #include "lib/control.h"
 #include "lib/foreign.h"
 #include "lib/init.h"
@@ -27,7 +28,10 @@ void *hk_out_of_memory(void)
 /* A program may live on big blocks alone: their ways are slow paths like any other. */
 static void attend(void)
 {
-    struct hk_heap *heap = hk_heap_get();
+    struct hk_heap *heap = hk_tls_heap;
+    hk_control_notice_fork();
+    if (HK_UNLIKELY(heap == &hk_empty_heap))
+        heap = hk_heap_get();
     if (HK_LIKELY(heap != NULL))
         hk_control_check(heap);
 }
@@ -38,7 +42,12 @@ static void *big(size_t size, size_t align, bool *zeroed)
     if (HK_UNLIKELY(size > HK_MAX_REQUEST || align > HK_MAX_REQUEST || !hk_init_ready()))
         return hk_out_of_memory();
     attend();
-    void *p = hk_big_alloc(size, align, zeroed);
+    void *p = hk_big_reuse(size, align);
+    if (HK_LIKELY(p != NULL)) {
+        hk_publish_process(); /* the clock is for the free that comes of it */
+        return p;
+    }
+    p = hk_big_alloc(size, align, zeroed);
     hk_control_tick();
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }
@@ -132,31 +141,22 @@ void *hk_calloc(size_t count, size_t size)
     if (bytes > HK_SMALL_MAX) {
         bool zeroed;
         void *p = big(bytes, HK_MIN_ALIGN, &zeroed);
-        return p == NULL || zeroed ? p : memset(p, 0, bytes);
+        if (p != NULL && !zeroed)
+            hk_clear(p, bytes);
+        return p;
     }
     void *p = hk_malloc(bytes);
     return HK_LIKELY(p != NULL) ? memset(p, 0, bytes) : NULL;
 }
 
-/* Slabs are aligned to their size and blocks lie at multiples of theirs: the first class that is a multiple
- * of the alignment will do. */
-static size_t aligned_class_bytes(size_t align, size_t size)
-{
-    unsigned c = hk_class_of_size(size > align ? size : align);
-    while (c < HK_CLASSES && (hk_classes[c].bytes & (align - 1)) != 0)
-        c++;
-    return c < HK_CLASSES ? hk_classes[c].bytes : 0;
-}
-
+/* Slabs are aligned to their size, blocks lie at multiples of theirs, and the class of a size that is a
+ * multiple of an alignment is one too (asserted where classes are made). */
 void *hk_aligned(size_t align, size_t size)
 {
-    if (align <= HK_MIN_ALIGN)
-        return hk_malloc(size);
-    if (align <= HK_SMALL_MAX && size <= HK_SMALL_MAX) {
-        size_t bytes = aligned_class_bytes(align, size);
-        if (bytes != 0)
-            return hk_malloc(bytes);
-    }
+    if (HK_LIKELY(((size - 1) | (align - 1)) < HK_SMALL_MAX))
+        return hk_malloc(hk_round_up(size, align));
+    if (size == 0 && align <= HK_SMALL_MAX)
+        return hk_malloc(align);
     bool zeroed;
     return big(size, align, &zeroed);
 }
@@ -179,29 +179,58 @@ size_t hk_usable(const void *p)
     return hk_classes[size_class].bytes;
 }
 
-static void *copy_to(void *p, size_t usable, size_t size)
+/* No program expects that a block can't shrink: without memory it stays as it is. */
+static HK_COLD void *shrink_failed(void *p, int saved_errno)
+{
+    errno = saved_errno;
+    return p;
+}
+
+static void *move_to_smaller(void *p, size_t size)
 {
     int saved_errno = errno;
     void *to = hk_malloc(size);
-    if (to == NULL) {
-        /* No program expects that a block can't shrink. */
-        if (size > usable)
-            return NULL;
-        errno = saved_errno;
-        return p;
-    }
-    memcpy(to, p, usable < size ? usable : size);
+    if (HK_UNLIKELY(to == NULL))
+        return shrink_failed(p, saved_errno);
+    memcpy(to, p, size);
     hk_free(p);
     return to;
 }
 
-/* A block that shrinks stays where it is until half of it is unused. */
-static bool fits(size_t usable, size_t size)
+/* What a block of so many bytes that grows to size gets: who grows it once will grow it again, and each time
+ * copies all of it. A quarter more costs at most one class and halves what is copied in all. */
+static size_t grown(size_t usable, size_t size)
 {
-    return size <= usable && (size > usable / 2 || usable <= 64);
+    size_t with_room = usable + usable / 4;
+    return size >= with_room || with_room > HK_SMALL_MAX ? size : with_room;
 }
 
-void *hk_realloc(void *p, size_t size)
+static void *move_to_larger(void *p, size_t usable, size_t size)
+{
+    void *to = hk_malloc(grown(usable, size));
+    if (HK_UNLIKELY(to == NULL))
+        return NULL;
+    memcpy(to, p, usable);
+    hk_free(p);
+    return to;
+}
+
+static void *move(void *p, size_t usable, size_t size)
+{
+    return HK_LIKELY(size > usable) ? move_to_larger(p, usable, size) : move_to_smaller(p, size);
+}
+
+static void *resize_big(void *p, uint32_t slab, size_t size)
+{
+    hk_control_notice_fork();
+    size_t usable = hk_big_usable("realloc", p, slab);
+    void *resized = hk_big_resize(p, slab, size);
+    hk_control_tick();
+    return resized != NULL ? resized : move(p, usable, size);
+}
+
+/* What does not stay as it is. */
+static HK_NOINLINE void *resize(void *p, size_t size)
 {
     if (p == NULL)
         return hk_malloc(size);
@@ -213,16 +242,28 @@ void *hk_realloc(void *p, size_t size)
     if (HK_UNLIKELY(slab >= hk_arena_slabs()))
         return hk_foreign_realloc(p, size);
     unsigned offset = hk_meta_of(slab);
-    if (offset != 0) {
-        unsigned size_class = hk_class_of_bin_offset(offset);
-        if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, p)))
-            hk_die_not_a_block("realloc", p);
-        size_t usable = hk_classes[size_class].bytes;
-        return fits(usable, size) ? p : copy_to(p, usable, size);
+    if (offset == 0)
+        return resize_big(p, (uint32_t)slab, size);
+    unsigned size_class = hk_class_of_bin_offset(offset);
+    if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, p)))
+        hk_die_not_a_block("realloc", p);
+    return move(p, hk_classes[size_class].bytes, size);
+}
+
+/* Most blocks that grow a little stay where they are. As in hk_free(), stale words of the arena lead to the
+ * slow way, which reads them properly. */
+void *hk_realloc(void *p, size_t size)
+{
+    uintptr_t base = hk_arena.base;
+    size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
+    if (HK_LIKELY(slab < hk_arena.slabs)) {
+        unsigned offset = ((const uint16_t *)(base - HK_META_BELOW))[slab];
+        if (HK_LIKELY(offset != 0)) {
+            const struct hk_class_info *info = &hk_classes[hk_class_of_bin_offset(offset)];
+            if (HK_LIKELY(hk_class_fits(info, size)) &&
+                HK_LIKELY(hk_block_starts(info, (uint32_t)((uintptr_t)p & (HK_SLAB_BYTES - 1)))))
+                return p;
+        }
     }
-    hk_control_notice_fork();
-    size_t usable = hk_big_usable("realloc", p, (uint32_t)slab);
-    void *resized = hk_big_resize(p, (uint32_t)slab, size);
-    hk_control_tick();
-    return resized != NULL ? resized : copy_to(p, usable, size);
+    return resize(p, size);
 }

@@ -9,8 +9,53 @@
 /* slab in the low half, units in the high half; 0: free (a block has at least one unit). */
 static hk_au64 places[PLACES];
 static hk_au64 last; /* as a place, but not one of them */
+
+/* Slab + 1, 0: free. Those of a length lie together. */
+#define RUN_PLACES 8
+static hk_au32 runs[HK_RUN_LENGTHS + 1][RUN_PLACES] HK_ALIGNED(HK_CACHE_LINE);
+
 static hk_au64 held_bytes;
 static hk_au32 hand; /* the place that was filled longest ago, about */
+
+/* ---- runs of slabs ---- */
+
+bool hk_run_cache_put(uint32_t slab, uint32_t span, uint64_t limit)
+{
+    const uint64_t most = limit / HK_RUN_LENGTHS;
+    for (unsigned i = 0; i < RUN_PLACES && (i + 1) * span * HK_SLAB_BYTES <= most; i++) {
+        hk_au32 *place = &runs[span][i];
+        uint32_t nothing = 0;
+        if (atomic_load_explicit(place, memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong(place, &nothing, slab + 1))
+            return true;
+    }
+    return false;
+}
+
+int64_t hk_run_cache_take(uint32_t span)
+{
+    hk_au32 *kept = runs[span];
+    for (unsigned i = 0; i < RUN_PLACES; i++) {
+        uint32_t word = atomic_load_explicit(&kept[i], memory_order_relaxed);
+        if (word != 0 && atomic_compare_exchange_strong(&kept[i], &word, 0))
+            return (int64_t)word - 1;
+    }
+    return -1;
+}
+
+bool hk_run_cache_evict(struct hk_cached *block)
+{
+    for (uint32_t span = HK_RUN_LENGTHS; span > 0; span--) {
+        int64_t slab = hk_run_cache_take(span);
+        if (slab >= 0) {
+            *block = (struct hk_cached){.slab = (uint32_t)slab, .bytes = span * HK_SLAB_BYTES};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- huge blocks ---- */
 
 static uint64_t pack(struct hk_cached block)
 {

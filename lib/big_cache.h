@@ -1,8 +1,10 @@
 /*
  * big_cache.h - a few freed big and huge blocks, kept whole.
  *
- * A fixed array of atomic words, each a block or nothing: putting and taking is one compare-and-swap, and a
- * fork at any instant leaves each block in one place. Knows blocks only as slab numbers and lengths.
+ * Fixed arrays of atomic words, each a block or nothing: putting and taking is one compare-and-swap, and a
+ * fork at any instant leaves each block in one place. Knows blocks only as slab numbers and lengths. Runs of
+ * slabs have places by their length, so that what was freed is found by whoever wants as much again; huge
+ * blocks share theirs.
  */
 #ifndef HAKMEM_LIB_BIG_CACHE_H
 #define HAKMEM_LIB_BIG_CACHE_H
@@ -17,16 +19,28 @@ struct hk_cached {
     size_t bytes;
 };
 
-/* Keeps a block if there is room for it within limit bytes in all. */
+/* Runs of up to so many slabs have places of their own. */
+#define HK_RUN_LENGTHS 16
+
+/* Keeps a run of slabs if there is a place for its length: those of one length take up a sixteenth of limit
+ * bytes at most. */
+bool hk_run_cache_put(uint32_t slab, uint32_t span, uint64_t limit);
+
+/* The first slab of a run of just so many, -1 where none is kept. */
+int64_t hk_run_cache_take(uint32_t span);
+
+/* Any run, the longest first; false when there is none. */
+bool hk_run_cache_evict(struct hk_cached *block);
+
+/* Keeps a huge block if there is room for it within limit bytes in all. */
 bool hk_big_cache_put(struct hk_cached block, uint64_t limit);
 
 /* The best fit for a length: at least bytes, and at most an eighth or part of a slab more; on the alignment.
  */
 bool hk_big_cache_take(size_t bytes, size_t align, struct hk_cached *block);
 
-/* The block that was freed last has a place of its own, for programs that free one and ask for the same
- * again. put: keeps the block there and returns whether there was another, in *older. take: true if it is
- * there, and as long as wanted to the slab. */
+/* The longer run that was freed last has a place for itself. put: keeps the block there and returns whether
+ * there was another, in *older. take: true if it is there, and as long as wanted to the slab. */
 bool hk_big_last_put(struct hk_cached block, struct hk_cached *older);
 bool hk_big_last_take(size_t bytes, size_t align, struct hk_cached *block);
 

@@ -40,6 +40,7 @@ void hk_figures_take(struct hk_figures *out)
         out->bin_bytes += in_bins * hk_classes[c].bytes;
         small_live += minus(allocs, frees) * hk_classes[c].bytes;
     }
+    hk_process_reckon();
     uint64_t big = hk_total(&hk_process.big_bytes);
     out->huge_bytes = hk_total(&hk_process.huge_bytes);
     out->huge_blocks = hk_total(&hk_process.huge_blocks);

@@ -1,39 +1,33 @@
 /* index.c - see index.h. */
 #include "lib/index.h"
 
+#define ROW_BIT(row) ((row)-HK_ROW_FREE)
+/* All that hk_index_free_rows() tells of. */
+#define FREE_ROWS (((2u << ROW_BIT(HK_ROW_EMPTY)) - 1) | 1u << ROW_BIT(HK_ROW_RESIDENT))
+
 #define TOP_WORDS (HK_MAX_GROUPS / 64)
 
 /* A bit per group. Rows side by side, so that a small process touches one stretch of a few lines. */
 static hk_au64 top[TOP_WORDS][HK_INDEX_ROWS];
 
-unsigned hk_longest_run(uint32_t mask)
+unsigned hk_index_free_rows(uint32_t free_slabs, uint32_t resident)
 {
-    unsigned run = 0;
-    for (; mask != 0; run++)
-        mask &= mask << 1; /* each round shortens every run by one */
-    return run;
+    /* Bits at which runs of 2, 4, ... start. */
+    uint32_t run2 = free_slabs & free_slabs >> 1, run4 = run2 & run2 >> 2, run8 = run4 & run4 >> 4;
+    uint32_t run16 = run8 & run8 >> 8;
+    return (unsigned)(free_slabs != 0) << ROW_BIT(HK_ROW_FREE) |
+           (unsigned)(run2 != 0) << ROW_BIT(HK_ROW_RUN2) | (unsigned)(run4 != 0) << ROW_BIT(HK_ROW_RUN4) |
+           (unsigned)(run8 != 0) << ROW_BIT(HK_ROW_RUN8) | (unsigned)(run16 != 0) << ROW_BIT(HK_ROW_RUN16) |
+           (unsigned)(free_slabs == HK_ALL_SLABS) << ROW_BIT(HK_ROW_EMPTY) |
+           (unsigned)((free_slabs & resident) != 0) << ROW_BIT(HK_ROW_RESIDENT);
 }
 
 bool hk_index_holds(unsigned row, const struct hk_superslab *superslab)
 {
     if (row < HK_CLASSES)
         return atomic_load(&superslab->partial[row]) != 0;
-    uint32_t free_slabs = atomic_load(&superslab->free);
-    switch (row) {
-    case HK_ROW_FREE:
-        return free_slabs != 0;
-    case HK_ROW_RUN2:
-    case HK_ROW_RUN4:
-    case HK_ROW_RUN8:
-    case HK_ROW_RUN16:
-        return hk_longest_run(free_slabs) >= 2u << (row - HK_ROW_RUN2);
-    case HK_ROW_EMPTY:
-        return free_slabs == HK_ALL_SLABS;
-    case HK_ROW_RESIDENT:
-        return (free_slabs & atomic_load(&superslab->resident)) != 0;
-    default:
-        return false;
-    }
+    unsigned rows = hk_index_free_rows(atomic_load(&superslab->free), atomic_load(&superslab->resident));
+    return (rows >> ROW_BIT(row) & 1) != 0;
 }
 
 static hk_au64 *word_of(unsigned row, unsigned group)
@@ -71,6 +65,27 @@ void hk_index_lower(unsigned row, uint32_t superslab)
     atomic_fetch_and(&top[group / 64][row], ~(UINT64_C(1) << (group % 64)));
     if (atomic_load(word) != 0)
         set_bit(&top[group / 64][row], group % 64);
+}
+
+static bool is_hinted(unsigned row, uint32_t superslab)
+{
+    const hk_au64 *word = word_of(row, superslab / HK_SUPERSLABS_PER_GROUP);
+    return (atomic_load(word) >> (superslab % HK_SUPERSLABS_PER_GROUP) & 1) != 0;
+}
+
+void hk_index_raise_rows(unsigned rows, uint32_t superslab)
+{
+    for (; rows != 0; rows &= rows - 1)
+        hk_index_raise(HK_ROW_FREE + (unsigned)__builtin_ctz(rows), superslab);
+}
+
+void hk_index_lower_rows(unsigned rows, uint32_t superslab)
+{
+    for (rows = ~rows & FREE_ROWS; rows != 0; rows &= rows - 1) {
+        unsigned row = HK_ROW_FREE + (unsigned)__builtin_ctz(rows);
+        if (is_hinted(row, superslab))
+            hk_index_lower(row, superslab);
+    }
 }
 
 static unsigned group_count(void)

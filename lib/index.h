@@ -27,7 +27,13 @@ int64_t hk_index_highest(unsigned row, unsigned and_row, uint32_t end);
 /* Whether the mask behind a row is non-empty. Not for HK_ROW_CLOSED. */
 bool hk_index_holds(unsigned row, const struct hk_superslab *superslab);
 
-/* Longest run of ones, for the RUN rows. */
-unsigned hk_longest_run(uint32_t mask);
+/* Which of the rows that speak of free slabs hold for masks of free and resident ones: a bit for each row,
+ * HK_ROW_FREE being bit 0. */
+unsigned hk_index_free_rows(uint32_t free_slabs, uint32_t resident);
+
+/* Raises rows, as hk_index_free_rows() tells them, where they are not, and lowers those of the others that
+ * are. */
+void hk_index_raise_rows(unsigned rows, uint32_t superslab);
+void hk_index_lower_rows(unsigned rows, uint32_t superslab);
 
 #endif

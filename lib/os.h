@@ -31,6 +31,9 @@ int hk_os_unmap(uintptr_t addr, size_t bytes);
  * them, and until then the contents stay. Locked pages are given back too where the kernel can. */
 int hk_os_purge(uintptr_t addr, size_t bytes, bool lazily);
 
+/* The same, but for locked pages, which stay: -EINVAL. */
+int hk_os_drop(uintptr_t addr, size_t bytes);
+
 /* Moves a mapping's pages to addr (replacing what is mapped there), growing it to new_bytes; the old
  * addresses are unmapped. */
 int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_bytes);

@@ -110,6 +110,11 @@ int hk_os_purge(uintptr_t addr, size_t bytes, bool lazily)
     return err;
 }
 
+int hk_os_drop(uintptr_t addr, size_t bytes)
+{
+    return advise((void *)addr, bytes, MADV_DONTNEED);
+}
+
 int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_bytes)
 {
     hk_count(&hk_process.sys_mremap_total, 1);

@@ -11,8 +11,20 @@
 
 extern struct hk_process_row hk_process HK_HIDDEN;
 
-/* Counts each change up, so that a publisher who finds it unmoved has nothing to do. */
+/* Counts changes up, but for those of big and huge blocks, which count themselves. */
 extern hk_au64 hk_process_changes HK_HIDDEN;
+
+/* Big and huge blocks that were not served from the cache of freed ones. */
+extern hk_au64 hk_big_cache_misses HK_HIDDEN;
+
+/* Puts those totals right that are not counted where they change: live big and huge blocks, cache hits. */
+void hk_process_reckon(void);
+
+/* In a forked child, before its counters begin anew: its live blocks stay counted. */
+void hk_process_inherit(void);
+
+/* Another number after each change: a publisher who finds it unmoved has nothing to do. */
+uint64_t hk_process_version(void);
 
 /* Adds to a total; returns the new value. Gauges go down by adding the negative. */
 HK_INLINE uint64_t hk_count(hk_au64 *total, uint64_t n)
@@ -20,6 +32,13 @@ HK_INLINE uint64_t hk_count(hk_au64 *total, uint64_t n)
     uint64_t now = atomic_fetch_add_explicit(total, n, memory_order_relaxed) + n;
     atomic_fetch_add_explicit(&hk_process_changes, 1, memory_order_relaxed);
     return now;
+}
+
+/* The same for one of several totals that change together, of which the last changes the version: by
+ * hk_count(), or because it is the allocs or frees of big or huge blocks. */
+HK_INLINE uint64_t hk_count_along(hk_au64 *total, uint64_t n)
+{
+    return atomic_fetch_add_explicit(total, n, memory_order_relaxed) + n;
 }
 
 HK_INLINE uint64_t hk_uncount(hk_au64 *total, uint64_t n)

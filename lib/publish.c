@@ -19,8 +19,6 @@
 #include "shm/derive.h"
 #include "shm/text.h"
 
-struct hk_process_row hk_process;
-hk_au64 hk_process_changes;
 struct hk_class_row hk_inherited[HK_CLASSES];
 
 #define NS_PER_MS        UINT64_C(1000000)
@@ -133,8 +131,9 @@ static bool claim_area(void)
     sign_area(a);
     pub.area_cell = cell;
     pub.shared = NULL;
-    atomic_store_explicit(&pub.published_changes, 0, memory_order_relaxed);
+    atomic_store_explicit(&pub.published_changes, UINT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&pub.area, a, memory_order_release);
+    hk_process_reckon();
     copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
     hk_control_publish_applied();
     hk_segment_announce(&pub.segment, cell, HK_CELL_AREA, cell);
@@ -298,6 +297,7 @@ static void store_process(struct hk_area *a)
     }
     /* What a reader sees applied has its verdicts stored. */
     atomic_thread_fence(memory_order_release);
+    hk_process_reckon();
     copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
     stamp(&a->stamp);
 }
@@ -310,12 +310,12 @@ void hk_publish_process(void)
     /* Whoever finds the lock taken leaves its changes to the holder, who looks again; but not for ever, where
          others change things all the time: those come here themselves. */
     for (int round = 0; round < 3; round++) {
-        uint64_t changes = hk_total(&hk_process_changes);
+        uint64_t changes = hk_process_version();
         if ((changes == hk_total(&pub.published_changes) && !pub.behind) || !hk_lock_try(&pub.lock))
             return;
         atomic_store_explicit(&pub.published_changes, changes, memory_order_relaxed);
         store_process(a);
-        bool again = hk_total(&hk_process_changes) != changes;
+        bool again = hk_process_version() != changes;
         hk_lock_drop(&pub.lock);
         if (!again)
             return;
@@ -533,6 +533,7 @@ void hk_publish_exit(struct hk_heap *heap)
 static void begin_events_anew(void)
 {
     enum { GAUGE, COUNTER };
+    hk_process_inherit();
 #define HK_PROCESS_COUNTER(name, kind, unit, help)                                                           \
     if ((kind) == COUNTER)                                                                                   \
         atomic_store_explicit(&hk_process.name, 0, memory_order_relaxed);

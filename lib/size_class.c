@@ -44,17 +44,23 @@ const uint16_t hk_coarse_bins[LAST_COARSE + 1] = {
 
 #pragma GCC diagnostic pop
 
-/* Rounded up, so that exact multiples come out exact; hk_block_starts() checks by multiplying back. */
+/* Shorter blocks are not worth moving when they shrink. */
+#define STAYS_SHORT 64
+
+/* Reciprocals are rounded up, so that exact multiples come out exact. */
 const struct hk_class_info hk_classes[HK_CLASSES] = {
 #define HK_SIZE_CLASS(size)                                                                                  \
     {.bytes = (size),                                                                                        \
      .capacity = HK_SLAB_BYTES / (size),                                                                     \
-     .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (size)-1) / (size))},
+     .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (size)-1) / (size)),                                    \
+     .least = (size) <= STAYS_SHORT ? 1 : (size) / 2 + 1},
 #include "lib/size_classes.def"
 };
 
 #define HK_SIZE_CLASS(bytes)                                                                                 \
     HK_STATIC_ASSERT((bytes) % HK_MIN_ALIGN == 0, "blocks of every class are aligned to 16");                \
     HK_STATIC_ASSERT((bytes) <= HK_FINE_MAX || (bytes) % (1 << HK_COARSE_SHIFT) == 0,                        \
-                     "classes above 1 KiB end on a step of the coarse table");
+                     "classes above 1 KiB end on a step of the coarse table");                               \
+    HK_STATIC_ASSERT((bytes)-FROM_##bytes <= ((bytes) & -(bytes)),                                           \
+                     "what is rounded up to an alignment falls on a class that is a multiple of it");
 #include "lib/size_classes.def"

@@ -31,6 +31,7 @@ struct hk_class_info {
     uint32_t bytes;
     uint32_t capacity;   /* blocks in a slab */
     uint32_t reciprocal; /* offset * reciprocal >> 32 is offset / bytes for offsets in a slab */
+    uint32_t least;      /* bytes that a block may shrink to and stay: half of it, a small one to nothing */
 };
 
 extern const struct hk_class_info hk_classes[HK_CLASSES] HK_HIDDEN;
@@ -60,11 +61,20 @@ HK_INLINE uint32_t hk_block_index(const struct hk_class_info *info, uint32_t off
     return (uint32_t)(((uint64_t)offset * info->reciprocal) >> 32);
 }
 
-/* Whether a block starts at an offset in a slab of the class. */
+/* Whether a block starts at an offset in a slab of the class. The low half of the product is what is left
+ * over, in units of the reciprocal: below one of them for multiples, as D. Lemire and others describe
+ * ("Faster Remainder by Direct Computation", 2019), since offsets and sizes are short. */
 HK_INLINE bool hk_block_starts(const struct hk_class_info *info, uint32_t offset)
 {
-    uint32_t index = hk_block_index(info, offset);
-    return index * info->bytes == offset && index < info->capacity;
+    uint64_t product = (uint64_t)offset * info->reciprocal;
+    return (uint32_t)product < info->reciprocal && product >> 32 < info->capacity;
+}
+
+/* Whether a block of the class that is to have size bytes stays as it is: it is long enough, and half of it
+ * at least stays in use. Never for 0. */
+HK_INLINE bool hk_class_fits(const struct hk_class_info *info, size_t size)
+{
+    return size - info->least <= info->bytes - info->least;
 }
 
 #endif

@@ -83,23 +83,32 @@ static unsigned row_for(unsigned n)
 static void lower_after_take(uint32_t superslab)
 {
     const struct hk_superslab *s = hk_superslab_at(superslab);
-    for (unsigned row = HK_ROW_FREE; row <= HK_ROW_RESIDENT; row++) {
-        if (row != HK_ROW_CLOSED && !hk_index_holds(row, s))
-            hk_index_lower(row, superslab);
-    }
+    hk_index_lower_rows(hk_index_free_rows(atomic_load(&s->free), atomic_load(&s->resident)), superslab);
 }
 
-/* The pages of a run are in use from here on. */
-static bool account_taken(uint32_t superslab, uint32_t mask)
+/* Sets bits of a mask, unless all of them are. Returns those of them that were set before. */
+static uint32_t set_bits(hk_au32 *mask, uint32_t bits)
+{
+    uint32_t now = atomic_load_explicit(mask, memory_order_relaxed) & bits;
+    return now == bits ? bits : atomic_fetch_or(mask, bits) & bits;
+}
+
+static uint64_t bytes_of(uint32_t mask)
+{
+    return (uint64_t)__builtin_popcount(mask) * HK_SLAB_BYTES;
+}
+
+/* The pages of a run of n slabs are in use from here on. Whether they read as zero. */
+static bool account_taken(uint32_t superslab, uint32_t mask, unsigned n)
 {
     struct hk_superslab *s = hk_superslab_at(superslab);
-    uint32_t was_dirty = atomic_fetch_or(&s->dirty, mask);
-    uint32_t was_resident = atomic_fetch_or(&s->resident, mask) & mask;
-    if (was_resident != 0)
-        hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(was_resident) * HK_SLAB_BYTES);
-    if (was_resident != mask)
-        hk_retain_faulted((uint64_t)__builtin_popcount(mask & ~was_resident) * HK_SLAB_BYTES);
-    return (was_dirty & mask) == 0;
+    uint32_t was_dirty = set_bits(&s->dirty, mask), was_resident = set_bits(&s->resident, mask);
+    uint64_t bytes = n * HK_SLAB_BYTES, resident = was_resident == mask ? bytes : bytes_of(was_resident);
+    if (resident != 0)
+        hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - resident);
+    if (resident != bytes)
+        hk_retain_faulted(bytes - resident);
+    return was_dirty == 0;
 }
 
 /* What is looked for. */
@@ -118,7 +127,7 @@ static int64_t take_in_rows(unsigned row, unsigned and_row, const struct wanted 
         uint32_t superslab = (uint32_t)at;
         int bit = take_from(superslab, w->n, w->align, row == HK_ROW_RESIDENT);
         if (bit >= 0) {
-            *zeroed = account_taken(superslab, run_mask(w->n, (unsigned)bit));
+            *zeroed = account_taken(superslab, run_mask(w->n, (unsigned)bit), w->n);
             lower_after_take(superslab);
             return (int64_t)superslab * HK_SLABS_PER_SUPERSLAB + bit;
         }
@@ -141,6 +150,12 @@ static int64_t take_open(const struct wanted *w, bool *zeroed)
     return slab >= 0 ? slab : take_in_rows(HK_ROW_EMPTY, HK_ROW_EMPTY, w, zeroed);
 }
 
+int64_t hk_slabs_take_resident(unsigned n, size_t align, bool *zeroed)
+{
+    struct wanted w = {.n = n, .align = align, .visits = MOST_VISITS};
+    return take_in_rows(HK_ROW_RESIDENT, row_for(n), &w, zeroed);
+}
+
 int64_t hk_slabs_take(unsigned n, size_t align, bool *zeroed)
 {
     struct wanted w = {.n = n, .align = align, .visits = MOST_VISITS};
@@ -159,18 +174,11 @@ void hk_slabs_give(uint32_t first, unsigned n)
     uint32_t superslab = first / HK_SLABS_PER_SUPERSLAB;
     struct hk_superslab *s = hk_superslab_at(superslab);
     uint32_t mask = run_mask(n, first % HK_SLABS_PER_SUPERSLAB);
-    uint32_t resident = atomic_load(&s->resident) & mask;
-    hk_count(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
-    uint32_t now = atomic_fetch_or(&s->free, mask) | mask;
-
-    hk_index_raise(HK_ROW_FREE, superslab);
-    unsigned longest = hk_longest_run(now);
-    for (unsigned row = HK_ROW_RUN2; row <= HK_ROW_RUN16 && longest >= 2u << (row - HK_ROW_RUN2); row++)
-        hk_index_raise(row, superslab);
-    if (now == HK_ALL_SLABS)
-        hk_index_raise(HK_ROW_EMPTY, superslab);
+    uint32_t all_resident = atomic_load(&s->resident), resident = all_resident & mask;
     if (resident != 0)
-        hk_index_raise(HK_ROW_RESIDENT, superslab);
+        hk_count(&hk_process.retained_bytes, resident == mask ? n * HK_SLAB_BYTES : bytes_of(resident));
+    uint32_t now = atomic_fetch_or(&s->free, mask) | mask;
+    hk_index_raise_rows(hk_index_free_rows(now, all_resident), superslab);
 }
 
 /* Purges one run of slabs that are in nobody's hands but ours. */

@@ -15,6 +15,9 @@
  * them reads as zero. */
 int64_t hk_slabs_take(unsigned n, size_t align, bool *zeroed);
 
+/* The same, but only where all pages are there; -1 where they are not. */
+int64_t hk_slabs_take_resident(unsigned n, size_t align, bool *zeroed);
+
 /* Gives them back: free and retained. The caller then lets hk_retain_check() decide what is purged. */
 void hk_slabs_give(uint32_t first, unsigned n);
 
