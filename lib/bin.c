@@ -5,6 +5,7 @@
 
 #include "lib/account.h"
 #include "lib/control.h"
+#include "lib/flush.h"
 #include "lib/index.h"
 #include "lib/process.h"
 #include "lib/publish.h"
@@ -172,13 +173,35 @@ static void renew_room(struct hk_heap *heap, unsigned size_class)
     hk_publish_class(heap, size_class);
 }
 
+/* What a thread frees of a class of which it has nothing else is another's: kept here, it would be given out
+ * here, next to what the other still uses, on the same cache line perhaps. It goes home; what follows may
+ * stay. */
+static void pass_on(struct hk_heap *heap, unsigned size_class, void *block)
+{
+    struct hk_class_row *row = &heap->totals[size_class];
+    bool emptied = false;
+    unsigned remote = hk_flush_blocks(heap->id, size_class, &block, 1, &emptied);
+    hk_add(&row->frees_total, 1);
+    hk_add(&row->flushed_blocks_total, 1);
+    hk_add(&row->remote_frees_sent_total, remote);
+    if (emptied)
+        hk_retain_check(HK_SLAB_BYTES);
+}
+
 void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     hk_control_check(heap);
     /* There may be room after all: the check may have flushed, or the thread has only now got its heap. */
-    if (bin->room == 0)
+    if (bin->room == 0) {
+        const struct hk_bin_state *st = &heap->state[size_class];
+        bool has_none = st->given == 0 && st->listed == 0 && hk_bin_length(heap, size_class) == 0;
+        if (has_none)
+            pass_on(heap, size_class, block);
         renew_room(heap, size_class);
+        if (has_none)
+            return;
+    }
     hk_bin_push(heap, bin, block);
     bin->room--;
 }
