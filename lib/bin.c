@@ -53,6 +53,12 @@ static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, v
         int64_t slab = hk_slab_new(heap->id, size_class, want, end, &got);
         st->current = slab < 0 ? 0 : (uint32_t)slab + 1;
     }
+    /* A slab of its own is for a heap that asks often; others share, so that what a thread of little use has
+     * of each class is a few blocks and not a page. */
+    if (st->current != 0 && want < hk_bin_param(&hk_bin_params[size_class].batch)) {
+        hk_slab_disown(st->current - 1, heap->id, size_class);
+        st->current = 0;
+    }
     heap->busy = 0;
     if (received != 0)
         hk_add(&heap->totals[size_class].remote_frees_received_total, received);

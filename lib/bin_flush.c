@@ -30,7 +30,7 @@ void hk_bin_grow(struct hk_heap *heap, unsigned size_class, unsigned blocks)
     HK_IN_ORDER();
     bin->top = bottom + length * (uint32_t)sizeof *to;
     st->capacity = (uint16_t)hk_places_capacity(blocks);
-    if (from < heap->places || from >= heap->places + HK_COUNT_OF(heap->places))
+    if (from != heap->places[size_class])
         hk_places_give(from, capacity);
 }
 
@@ -137,17 +137,11 @@ void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class)
 
 void hk_bin_init(struct hk_heap *heap)
 {
-    static const uint8_t capacities[HK_CLASSES] = {
-#define HK_SIZE_CLASS(bytes) HK_FIRST_CAPACITY(bytes),
-#include "lib/size_classes.def"
-    };
-    uint32_t bottom = offsetof(struct hk_heap, places[1]);
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         struct hk_bin_state *st = &heap->state[c];
-        st->bottom = bottom;
-        st->capacity = capacities[c];
-        hk_bin_of(heap, c)->top = bottom;
-        bottom += (capacities[c] + 1u) * (uint32_t)sizeof(void *);
+        st->bottom = (uint32_t)((char *)&heap->places[c][1] - (char *)heap);
+        st->capacity = HK_FIRST_CAPACITY;
+        hk_bin_of(heap, c)->top = st->bottom;
         st->fill = (uint16_t)hk_bin_param(&hk_bin_params[c].start);
         st->limit = (uint16_t)hk_bin_param(&hk_bin_params[c].limit);
     }

@@ -38,19 +38,7 @@ struct hk_bin_state {
 };
 
 /* Blocks that a bin has places for before it has proved that it needs more. */
-#define HK_FIRST_BYTES 8192
-#define HK_FIRST_LEAST 16
-#define HK_FIRST_MOST  32
-#define HK_FIRST_CAPACITY(bytes)                                                                             \
-    (HK_FIRST_BYTES / (bytes) < HK_FIRST_LEAST  ? HK_FIRST_LEAST                                             \
-     : HK_FIRST_BYTES / (bytes) > HK_FIRST_MOST ? HK_FIRST_MOST                                              \
-                                                : HK_FIRST_BYTES / (bytes))
-
-enum {
-    HK_FIRST_PLACES = 0
-#define HK_SIZE_CLASS(bytes) +HK_FIRST_CAPACITY(bytes) + 1
-#include "lib/size_classes.def"
-};
+#define HK_FIRST_CAPACITY 16
 
 struct hk_heap {
     struct hk_bin bins[HK_CLASSES + 1]; /* bin 0 never has room; all zero, it is an empty place too */
@@ -68,7 +56,7 @@ struct hk_heap {
     hk_au64 attaches;
     struct hk_bin_state state[HK_CLASSES];
     struct hk_class_row totals[HK_CLASSES];
-    void *places[HK_FIRST_PLACES];
+    void *places[HK_CLASSES][1 + HK_FIRST_CAPACITY];
 };
 
 /* Bins lie away from the beginnings of pages, where blocks and meta words are: a load whose address has the

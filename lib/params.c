@@ -10,7 +10,7 @@
 #define LIMIT_MIN      8    /* at least so many blocks, */
 #define LIMIT_MAX      32   /* at most so many */
 #define BIN_MIN_BLOCKS 16
-#define START_BYTES    4096
+#define START_BYTES    1024
 #define START_MAX      8
 #define MOST_BLOCKS    8192 /* in any of the 16-bit parameters */
 
