@@ -1,10 +1,10 @@
 /*
- * control.h - how the outside steers the process: tuning, commands, a daemon's life.
+ * control.h - what slow paths see to besides allocating: values come into force, heaps follow, time passes.
  *
  * A slow path compares two pairs of words (hk_control_check); only when something is new does it go
  * further: values of a new generation are validated, clamped and put in force for the process, commands are
- * carried out, a forked child is noticed. Nothing here is trusted: any bytes in the tuning page may cost
- * speed, never safety.
+ * carried out, a forked child is noticed. The process's own values are kept here, those of a daemon and its
+ * commands come by lib/steer.h.
  */
 #ifndef HAKMEM_LIB_CONTROL_H
 #define HAKMEM_LIB_CONTROL_H
@@ -13,11 +13,12 @@
 
 #include "lib/fork.h"
 #include "lib/heap.h"
+#include "lib/lock.h"
+#include "lib/steer.h"
 #include "shm/value.h"
 
 struct hk_control {
-    _Atomic(const struct hk_tuning_page *) page; /* an empty one where there is no segment: never NULL */
-    _Atomic(hk_au64 *) seen; /* page's epoch that the process has acted on; in a page that fork() wipes */
+    _Atomic(hk_au64 *) seen; /* the page's epoch that the process has acted on; in a page that fork() wipes */
     hk_au64 epoch;           /* counts up when each heap has something to do */
 };
 
@@ -29,10 +30,8 @@ void hk_control_attend(struct hk_heap *heap);
 /* Whether nothing is. */
 HK_INLINE bool hk_control_is_quiet(const struct hk_heap *heap)
 {
-    const struct hk_tuning_page *page = atomic_load_explicit(&hk_control.page, memory_order_relaxed);
     const hk_au64 *seen = atomic_load_explicit(&hk_control.seen, memory_order_relaxed);
-    return atomic_load_explicit(&page->epoch, memory_order_relaxed) ==
-               atomic_load_explicit(seen, memory_order_relaxed) &&
+    return !hk_steer_news(seen) &&
            heap->epoch == atomic_load_explicit(&hk_control.epoch, memory_order_relaxed);
 }
 
@@ -66,19 +65,29 @@ void hk_control_init(bool trust_env);
 bool hk_control_set_own(const char *name, size_t name_len, const char *text, size_t text_len,
                         enum hk_source source, enum hk_value_error *error);
 
-/* Around the making of a segment, whose tuning page may take the place of the one before: nobody takes tuning
- * from it meanwhile. page: the one to look at from then on, NULL for no change. */
-void hk_control_page_begin(void);
-void hk_control_page_end(const struct hk_tuning_page *page);
-
 /* Flushes the bins of every heap, each at its next slow path (this one now), and gives back all retained
  * memory but keep bytes. Returns the resident bytes that went now. */
 size_t hk_control_trim(struct hk_heap *heap, size_t keep);
 
-/* Stores what is in force into the process's area. */
-void hk_control_publish_applied(void);
-
 /* In a forked child. */
 void hk_control_after_fork(void);
+
+/* ---- for lib/steer.c ---- */
+
+/* Guards the values, the process's own and a daemon's. */
+extern struct hk_lock hk_control_lock HK_HIDDEN;
+
+/* The process's own value at an index. Under the lock. */
+const struct hk_setting *hk_control_own(unsigned index);
+
+/* Sets the parameters from the values in force. Under the lock. */
+void hk_control_put_in_force(void);
+
+/* Makes every heap flush its bins at its next slow path, this one (if not NULL) now. */
+void hk_control_flush(struct hk_heap *heap);
+
+/* Makes the next slow path look at the page, whatever the process has seen of this one or another before: no
+ * page gets as far as the epoch it leaves behind. */
+void hk_control_look_again(void);
 
 #endif

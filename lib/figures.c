@@ -6,7 +6,6 @@
 #include "lib/bin.h"
 #include "lib/control.h"
 #include "lib/process.h"
-#include "lib/publish.h"
 
 static uint64_t minus(uint64_t a, uint64_t b)
 {

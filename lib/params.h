@@ -8,6 +8,8 @@
 #ifndef HAKMEM_LIB_PARAMS_H
 #define HAKMEM_LIB_PARAMS_H
 
+#include <stdbool.h>
+
 #include "lib/geometry.h"
 #include "lib/size_class.h"
 #include "shm/layout.h"
@@ -17,6 +19,13 @@ struct hk_bin_params {
     hk_au16 cap;   /* blocks a bin may hold */
     hk_au16 limit; /* blocks it may hold before it has proved that it needs more */
     hk_au16 start; /* blocks the first refill takes */
+};
+
+/* A tunable's value, and who set it. */
+struct hk_setting {
+    uint64_t value;
+    uint8_t source; /* enum hk_source */
+    bool set;
 };
 
 extern hk_au64 hk_params[HK_TUNABLES] HK_HIDDEN;

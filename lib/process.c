@@ -5,6 +5,7 @@
 
 struct hk_process_row hk_process;
 hk_au64 hk_process_changes;
+struct hk_class_row hk_inherited[HK_CLASSES];
 hk_au64 hk_big_cache_misses;
 
 /* Blocks that a forked child had from its parent, whose counts begin anew. */

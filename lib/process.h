@@ -7,9 +7,16 @@
 #ifndef HAKMEM_LIB_PROCESS_H
 #define HAKMEM_LIB_PROCESS_H
 
+#include "lib/size_class.h"
 #include "shm/layout.h"
 
 extern struct hk_process_row hk_process HK_HIDDEN;
+
+/* What a forked child that publishes has from its parent, in counts that say no more than that: what is live
+ * and what is in bins. The parent counts its past itself, and the totals of a host are to add up. Heaps of
+ * the child begin at zero beside it. All zeros otherwise; constant once the child has done its first slow
+ * path. */
+extern struct hk_class_row hk_inherited[HK_CLASSES] HK_HIDDEN;
 
 /* Counts changes up, but for those of big and huge blocks, which count themselves. */
 extern hk_au64 hk_process_changes HK_HIDDEN;
@@ -26,11 +33,19 @@ void hk_process_inherit(void);
 /* Another number after each change: a publisher who finds it unmoved has nothing to do. */
 uint64_t hk_process_version(void);
 
+/* Where nothing is published (lib/alone.h), nobody looks. */
+HK_INLINE void hk_process_changed(void)
+{
+#ifndef HK_NO_SEGMENT
+    atomic_fetch_add_explicit(&hk_process_changes, 1, memory_order_relaxed);
+#endif
+}
+
 /* Adds to a total; returns the new value. Gauges go down by adding the negative. */
 HK_INLINE uint64_t hk_count(hk_au64 *total, uint64_t n)
 {
     uint64_t now = atomic_fetch_add_explicit(total, n, memory_order_relaxed) + n;
-    atomic_fetch_add_explicit(&hk_process_changes, 1, memory_order_relaxed);
+    hk_process_changed();
     return now;
 }
 

@@ -19,8 +19,6 @@
 #include "shm/derive.h"
 #include "shm/text.h"
 
-struct hk_class_row hk_inherited[HK_CLASSES];
-
 #define NS_PER_MS        UINT64_C(1000000)
 #define RETRY_FIRST_NS   (500 * NS_PER_MS)
 #define RETRY_LAST_NS    (2000 * NS_PER_MS)
@@ -135,7 +133,7 @@ static bool claim_area(void)
     atomic_store_explicit(&pub.area, a, memory_order_release);
     hk_process_reckon();
     copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
-    hk_control_publish_applied();
+    hk_steer_publish_applied();
     hk_segment_announce(&pub.segment, cell, HK_CELL_AREA, cell);
     return true;
 }
@@ -406,7 +404,7 @@ static bool make_segment(bool late, struct hk_segment_fds *fds)
     }
     memset(a, 0, sizeof *a);
     sign_area(a);
-    hk_control_publish_applied();
+    hk_steer_publish_applied();
     store_process(a);
     return true;
 }
@@ -440,9 +438,9 @@ static bool greet(bool late)
     if (fd < 0)
         return false;
     bool repeated = pub.segment.header != NULL;
-    hk_control_page_begin();
+    hk_steer_page_begin();
     bool made = make_segment(late, &fds);
-    hk_control_page_end(made ? pub.segment.tuning : NULL);
+    hk_steer_page_end(made ? pub.segment.tuning : NULL);
     if (made) {
         place_heaps();
         unsigned flags = (repeated ? HK_HELLO_REPEATED : 0u) | (pub.forked ? HK_HELLO_CHILD : 0u);

@@ -2,8 +2,8 @@
  * publish.h - what the segment gets to see, and when.
  *
  * Truth lives in the heaps and in hk_process; slow paths store copies into the segment with plain relaxed
- * stores, one writer to a row. Without a segment every function here is a test of one pointer. No decision
- * is ever made by what is in the segment.
+ * stores, one writer to a row. Without a segment every function here is a test of one pointer; a library that
+ * can't have one has lib/alone.h in their place. No decision is ever made by what is in the segment.
  */
 #ifndef HAKMEM_LIB_PUBLISH_H
 #define HAKMEM_LIB_PUBLISH_H
@@ -11,6 +11,8 @@
 #include <stdbool.h>
 
 #include "lib/heap.h"
+
+#ifndef HK_NO_SEGMENT
 
 /* Read once: in the child of a fork() made by a signal handler that interrupted us, it becomes NULL. */
 HK_INLINE struct hk_slot *hk_publish_slot(const struct hk_heap *heap)
@@ -32,12 +34,6 @@ HK_INLINE void hk_publish_word(hk_au64 *to, const hk_au64 *from)
 {
     atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
 }
-
-/* What a forked child that publishes has from its parent, in counts that say no more than that: what is live
- * and what is in bins. The parent counts its past itself, and the totals of a host are to add up. Heaps of
- * the child begin at zero beside it. All zeros otherwise; constant once the child has done its first slow
- * path. */
-extern struct hk_class_row hk_inherited[HK_CLASSES];
 
 /* A thread has taken, or given back, the heap. */
 void hk_publish_attach(struct hk_heap *heap);
@@ -81,5 +77,9 @@ void hk_publish_exit(struct hk_heap *heap);
 
 /* In a forked child: nothing that is the parent's is written any more. */
 void hk_publish_after_fork(void);
+
+#else
+#include "lib/alone.h"
+#endif
 
 #endif

@@ -64,7 +64,7 @@ static void refresh_budget(void)
     if (budget != get(&retain.budget)) {
         set(&retain.budget, budget);
         set(&hk_process.retain_budget_bytes, budget);
-        hk_count(&hk_process_changes, 1);
+        hk_process_changed();
     }
 }
 

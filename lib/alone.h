@@ -1,0 +1,95 @@
+/*
+ * alone.h - what stands in for lib/publish.h and lib/steer.h in a library that is built without a segment
+ * (HAKMEM_SEGMENT=OFF): nothing is published, nobody is greeted, nothing steers the process from outside.
+ *
+ * The allocator's own sources are the same in both builds, and so are HAKMEM_TUNE and what glibc's interfaces
+ * answer. Each function here does nothing; what it leaves out is said where it is declared.
+ */
+#ifndef HAKMEM_LIB_ALONE_H
+#define HAKMEM_LIB_ALONE_H
+
+#include "lib/heap.h"
+#include "lib/params.h"
+
+/* ---- lib/publish.h ---- */
+
+HK_INLINE void hk_publish_class(const struct hk_heap *heap, unsigned size_class)
+{
+    (void)heap;
+    (void)size_class;
+}
+
+HK_INLINE void hk_publish_attach(struct hk_heap *heap)
+{
+    (void)heap;
+}
+
+HK_INLINE void hk_publish_detach(struct hk_heap *heap)
+{
+    (void)heap;
+}
+
+HK_INLINE void hk_publish_place(struct hk_heap *heap)
+{
+    (void)heap;
+}
+
+HK_INLINE void hk_publish_process(void)
+{
+}
+
+HK_INLINE void hk_publish_clock(uint64_t now_ns)
+{
+    (void)now_ns;
+}
+
+HK_INLINE void hk_publish_start(bool trust_env)
+{
+    (void)trust_env;
+}
+
+HK_INLINE void hk_publish_label(const char *label, size_t len)
+{
+    (void)label;
+    (void)len;
+}
+
+HK_INLINE void hk_publish_exit(struct hk_heap *heap)
+{
+    (void)heap;
+}
+
+HK_INLINE void hk_publish_after_fork(void)
+{
+}
+
+/* ---- lib/steer.h ---- */
+
+HK_INLINE bool hk_steer_news(const hk_au64 *seen)
+{
+    (void)seen;
+    return false;
+}
+
+HK_INLINE bool hk_steer_value(unsigned index, struct hk_setting *value)
+{
+    (void)index;
+    (void)value;
+    return false;
+}
+
+HK_INLINE void hk_steer_attend(struct hk_heap *heap)
+{
+    (void)heap;
+}
+
+HK_INLINE void hk_steer_tick(uint64_t now_ns)
+{
+    (void)now_ns;
+}
+
+HK_INLINE void hk_steer_publish_applied(void)
+{
+}
+
+#endif
