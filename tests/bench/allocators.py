@@ -18,6 +18,7 @@ class Allocator:
     is_libc: bool = False
     tune: str = ""  # HAKMEM_TUNE, for hakmem
     version: str = ""  # of the package it came in, where there is one
+    runtime_dir: str = "/nonexistent/hakmem"  # nothing greets a daemon: that is what most programs of most hosts meet
 
     def expectation(self):
         """What a benchmark program compares the allocator with that serves it."""
@@ -28,8 +29,7 @@ class Allocator:
         linked with an allocator of their own, which the C library's must come before."""
         env = {key: value for key, value in os.environ.items() if not key.startswith(("HAKMEM_", "MALLOC_"))}
         env["BENCH_EXPECT"] = self.expectation()
-        # Nothing measured greets a daemon: that is what most programs of most hosts meet.
-        env["HAKMEM_RUNTIME_DIR"] = "/nonexistent/hakmem"
+        env["HAKMEM_RUNTIME_DIR"] = self.runtime_dir
         if self.tune:
             env["HAKMEM_TUNE"] = self.tune
         preload = [self.path] if always_preload or not self.is_libc else []

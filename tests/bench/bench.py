@@ -7,7 +7,10 @@ which allocator serves it, and refuses to report another's figures. The report i
 or in a file; --svg draws it, --json keeps all samples, and --from makes a report of them again.
 
 To compare settings of hakmem, name it more than once (--against hakmem,hakmem+bin_cap=32+thp=madvise), or let a
-tunable take several values beside its own (--sweep bin_cap=32,64,256).
+tunable take several values beside its own (--values bin_cap=32,64,256).
+
+Three questions have pages of their own, and tables of their own form: what the control plane costs (--price), what
+each tunable does (--sweep), what huge pages do (--thp). They take --runs, --quick, --markdown, --json and rows too.
 """
 
 import argparse
@@ -20,12 +23,12 @@ import sys
 import allocators
 import catalogue
 import chart
-import figures
+import measuring
+import price
 import record
 import report
-import rows
-
-QUICK = 0.05
+import thp
+import tuning
 
 
 def parse_arguments():
@@ -37,8 +40,15 @@ def parse_arguments():
     add("--against", metavar="LIST", help="allocators, with commas (default: those of "
         f"{', '.join(allocators.NAMES)} that are there); NAME=PATH is any other library, "
         "hakmem+TUNABLE=VALUE... hakmem tuned")
-    add("--sweep", metavar="TUNABLE=VALUE,...", help="measure hakmem with each of these values, too; "
-        "against itself alone unless --against says otherwise")
+    add("--values", metavar="TUNABLE=VALUE,...", help="measure hakmem with each of these values, too, against "
+        "itself alone unless --against says otherwise; with --sweep: these in place of its own choice")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--price", action="store_const", dest="mode", const=price, help="hakmem with its segment and a "
+                      "daemon that samples ten times a second, against the same library built without")
+    mode.add_argument("--sweep", action="store_const", dest="mode", const=tuning, help="each tunable with a few "
+                      "values, over patterns that it concerns")
+    mode.add_argument("--thp", action="store_const", dest="mode", const=thp, help="thp=off against thp=madvise, where "
+                      "huge pages matter")
     add("--runs", type=int, default=5, metavar="N", help="interleaved runs (default: 5)")
     add("--quick", action="store_true", help="a twentieth of the operations, to see that all works")
     add("--json", metavar="FILE", help="write every sample and the machine there")
@@ -52,12 +62,15 @@ def parse_arguments():
     args = parser.parse_args()
     if args.runs < 1:
         parser.error("--runs: at least 1")
+    refused = {"--against": args.against, "--svg": args.svg, "--from": args.source}
+    for option in (o for o, value in refused.items() if args.mode and value):
+        parser.error(f"{option}: not with --price, --sweep or --thp")
+    if args.values and args.mode not in (None, tuning):
+        parser.error("--values: not with --price or --thp")
     return parser, args
 
 
 def choose_rows(parser, names):
-    if not names:
-        return catalogue.ROWS
     for name in names:
         if not any(fnmatch.fnmatch(row.name, name) or row.group == name for row in catalogue.ROWS):
             parser.error(f"no row or group '{name}'; --list shows them")
@@ -68,11 +81,9 @@ def choose_rows(parser, names):
 def wanted_allocators(parser, args):
     """Names of those asked for; None: whatever is there."""
     names = [name.strip() for name in args.against.split(",")] if args.against else None
-    if args.sweep:
-        tunable, equals, values = args.sweep.partition("=")
-        if not equals or not all(values.split(",")):
-            parser.error("--sweep: TUNABLE=VALUE,VALUE,...")
-        names = (names or ["hakmem"]) + [f"hakmem+{tunable}={value}" for value in values.split(",")]
+    if args.values:
+        tunable, values = tuning.parse_values(parser, args.values)
+        names = (names or ["hakmem"]) + [f"hakmem+{tunable}={value}" for value in values]
     return names
 
 
@@ -93,57 +104,6 @@ def choose_allocators(parser, args):
         if complaint := allocators.refused_tuning(allocator, args.build):
             parser.error(f"{allocator.name}: {complaint}")
     return chosen
-
-
-def drop_impossible(chosen, build):
-    """Leaves out the rows whose programs this host lacks, and says so."""
-    kept = []
-    for row in chosen:
-        if missing := row.missing(build):
-            print(f"bench: left out: {row.name}: {missing}", file=sys.stderr)
-        else:
-            kept.append(row)
-    return kept
-
-
-def say_progress(text):
-    """One line that is written over, for who watches; nothing in a log."""
-    if sys.stderr.isatty():
-        print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
-
-
-def measure(args, chosen_rows, chosen, share):
-    """Returns figures and whether everything could be measured."""
-    results = {row.name: {} for row in chosen_rows}
-    broken = set()
-    for run in range(args.runs):
-        for row in chosen_rows:
-            first = run % len(chosen)
-            for allocator in chosen[first:] + chosen[:first]:
-                if (row.name, allocator.name) in broken:
-                    continue
-                say_progress(f"run {run + 1}/{args.runs}  {row.name}  {allocator.name}")
-                try:
-                    sample = row.sample(args.build, allocator, share)
-                except rows.Failed as failure:
-                    broken.add((row.name, allocator.name))
-                    results[row.name].pop(allocator.name, None)
-                    say_progress("")
-                    print(f"bench: {row.name} with {allocator.name}: {failure}", file=sys.stderr)
-                    continue
-                results[row.name].setdefault(allocator.name, figures.Figures([])).samples.append(sample)
-        if not sys.stderr.isatty():
-            print(f"bench: run {run + 1} of {args.runs} is done", file=sys.stderr, flush=True)
-    say_progress("")
-    return results, not broken
-
-
-def write(path, content):
-    """All or nothing: a report that could not be written whole must not stand for one."""
-    temporary = f"{path}.new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(content)
-    os.replace(temporary, path)
 
 
 def check_outputs(parser, args):
@@ -171,7 +131,7 @@ def write_reports(args, facts, chosen, chosen_rows, results, settings):
     settings |= {"chart": "", "linked": False}
     picture = chart.svg(chosen, chosen_rows, results) if args.svg else ""
     if picture:
-        write(args.svg, picture)
+        measuring.write(args.svg, picture)
     elif args.svg:
         print(f"bench: {args.svg}: not written: there is nothing to compare", file=sys.stderr)
     if args.markdown:
@@ -181,12 +141,12 @@ def write_reports(args, facts, chosen, chosen_rows, results, settings):
             settings["chart"] = os.path.relpath(args.svg, folder)
     page = report.markdown(facts, chosen, chosen_rows, results, settings)
     if args.markdown:
-        write(args.markdown, page)
+        measuring.write(args.markdown, page)
     else:
         print(page)
     if args.json:
         document = record.dump(facts, chosen, chosen_rows, results, settings)
-        write(args.json, json.dumps(document, indent=1) + "\n")
+        measuring.write(args.json, json.dumps(document, indent=1) + "\n")
 
 
 def read_samples(parser, args):
@@ -200,6 +160,12 @@ def read_samples(parser, args):
     return loaded
 
 
+def answer_question(parser, args):
+    """A mode's own measuring and page."""
+    wanted = choose_rows(parser, args.names) if args.names else None
+    return args.mode.run(parser, args, wanted, command_line())
+
+
 def main():
     parser, args = parse_arguments()
     if args.list:
@@ -207,20 +173,23 @@ def main():
             print(f"{row.name:18} {row.group:10} {row.what}")
         return 0
     check_outputs(parser, args)
+    args.build = os.path.abspath(args.build)
+    args.share = measuring.QUICK if args.quick else 1.0
+    if args.mode:
+        return answer_question(parser, args)
     if args.source:
         facts, chosen, kept_rows, results, settings = read_samples(parser, args)
         write_reports(args, facts, chosen, kept_rows, results, settings)
         return 0
-    args.build = os.path.abspath(args.build)
-    chosen_rows = drop_impossible(choose_rows(parser, args.names), args.build)
+    wanted = choose_rows(parser, args.names) if args.names else catalogue.ROWS
+    chosen_rows = measuring.drop_impossible(wanted, args.build)
     chosen = choose_allocators(parser, args)
     if not chosen_rows or not chosen:
         parser.error("nothing is left to measure")
     facts = report.machine()
-    share = QUICK if args.quick else 1.0
-    results, whole = measure(args, chosen_rows, chosen, share)
+    results, whole = measuring.measure(args.build, [(row, chosen) for row in chosen_rows], args.runs, args.share)
     facts["load_average_at_end"] = os.getloadavg()[0]
-    settings = {"runs": args.runs, "share": share, "note": args.note, "command": command_line()}
+    settings = {"runs": args.runs, "share": args.share, "note": args.note, "command": command_line()}
     write_reports(args, facts, chosen, chosen_rows, results, settings)
     return 0 if whole else 1
 

@@ -11,9 +11,13 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
+import tuning
+
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = os.environ["HAKMEM_BUILD"]
 LIB = os.environ["HAKMEM_LIB"]
+ALONE = os.path.join(BUILD, "lib/alone/libhakmem.so")
+DAEMON = os.path.join(BUILD, "daemon/hakmemd")
 # Each benchmark program with arguments that make a short run; True where it has a floor.
 PROGRAMS = {
     "random_mixed": ("1000 16 64 64 2", True),
@@ -29,6 +33,7 @@ PROGRAMS = {
     "growth": ("1000 string", False),
     "idle": ("1000 4", False),
     "sharing": ("1000 2 8 passive", False),
+    "table": ("1000 1000", False),
     "tiny": ("report", False),
     "words": ("1000", False),
 }
@@ -49,6 +54,7 @@ BAD_ARGUMENTS = {
     "idle": ("10 30001",),
     "launch": ("0 true", "1"),
     "sharing": ("10 65 8 active", "10 2 8 both"),
+    "table": ("10", "10 0", "10 99999999999"),
     "words": ("-5", ""),
 }
 
@@ -239,15 +245,90 @@ class Runner(unittest.TestCase):
         self.assertIn("HAKMEM_TUNE=`bin_cap=32,thp=off`", result.stdout)
 
     @unittest.skipUnless(os.path.exists(LIB), "libhakmem.so is not built")
-    def test_sweeps_a_tunable(self):
-        result = bench("pair-64-first", "--quick", "--runs", "1", "--sweep", "bin_cap=8,32")
+    def test_takes_several_values_of_a_tunable(self):
+        result = bench("pair-64-first", "--quick", "--runs", "1", "--values", "bin_cap=8,32")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("| group | rows | hakmem+bin_cap=8 | hakmem+bin_cap=32 |", result.stdout)
-        for sweep, named in (("bin_cap", "TUNABLE=VALUE"), ("bin_cap=8,,9", "TUNABLE=VALUE"),
+        for values, named in (("bin_cap", "TUNABLE=VALUE"), ("bin_cap=8,,9", "TUNABLE=VALUE"),
                              ("bin_capp=8", "nearest: bin_cap"), ("bin_cap=1", "out of range")):
-            result = bench("pair-64-first", "--quick", "--sweep", sweep)
+            result = bench("pair-64-first", "--quick", "--values", values)
             self.assertEqual(result.returncode, 2)
             self.assertIn(named, result.stderr)
+
+    @unittest.skipUnless(os.path.exists(LIB), "libhakmem.so is not built")
+    def test_sweeps_tunables_into_a_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page, samples = os.path.join(folder, "page.md"), os.path.join(folder, "samples.json")
+            place = "<!-- made: {0} -->\nold\n<!-- end of {0} -->\n"
+            pathlib.Path(page).write_text("Before.\n" + place.format("sweep") + "Between.\n" + place.format("bin_cap"),
+                                          encoding="utf-8")
+            result = bench("--sweep", "pair-64-first", "big-1m-ends", "--values", "bin_cap=32,128,256", "--quick",
+                           "--runs", "2", "--markdown", page, "--json", samples)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            text = pathlib.Path(page).read_text(encoding="utf-8")
+            document = json.loads(pathlib.Path(samples).read_text(encoding="utf-8"))
+        self.assertNotIn("old", text)
+        self.assertIn("| `bin_cap` | 32 | 128 (default) | 256 |", text)
+        for row in ("pair-64-first", "big-1m-ends"):
+            self.assertIn(f"\n| {row} | ", text)
+            self.assertEqual(len(document["rows"][row]["hakmem+bin_cap=256"]), 2)
+        self.assertLess(text.index("Before."), text.index("To repeat it"))
+        self.assertLess(text.index("Between."), text.index("| `bin_cap`"))
+
+    @unittest.skipUnless(os.path.exists(LIB), "libhakmem.so is not built")
+    def test_compares_huge_pages(self):
+        result = bench("--thp", "pair-64-first", "--quick", "--runs", "1")
+        if result.returncode == 2 and "transparent_hugepage" in result.stderr:
+            self.skipTest(result.stderr.splitlines()[-1])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for setting in ("off", "madvise"):
+            self.assertIn(f"\n| pair-64-first, `thp={setting}` | ", result.stdout)
+
+    @unittest.skipUnless(os.path.exists(DAEMON) and os.path.exists(ALONE), "not built with a segment and a daemon")
+    def test_prices_the_control_plane_with_a_daemon_that_looks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            samples = os.path.join(folder, "samples.json")
+            result = bench("--price", "random-256", "start", "--quick", "--runs", "1", "--json", samples)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            document = json.loads(pathlib.Path(samples).read_text(encoding="utf-8"))
+        self.assertIn("| **all rows** | 2 | ", result.stdout)
+        for row, greetings in (("random-256", 1), ("start", 31)):
+            without, looked_at = (document["rows"][row][name][0] for name in ("without", "with"))
+            self.assertEqual(without["allocator"], os.path.realpath(ALONE))
+            self.assertEqual(without["detail"]["daemon"]["hellos"], 0)
+            self.assertEqual(looked_at["allocator"], os.path.realpath(LIB))
+            self.assertEqual(looked_at["detail"]["daemon"]["hellos"], greetings)
+            # Half of the operations and more are allocations, each of them counted.
+            self.assertGreater(looked_at["detail"]["daemon"]["allocs"], looked_at["ops"] // 2)
+
+    def test_bad_questions_are_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = os.path.join(folder, "page.md")
+            pathlib.Path(page).write_text("No place for anything.\n", encoding="utf-8")
+            for arguments, named in (
+                (["--price", "--sweep"], "not allowed with"),
+                (["--price", "--against", "glibc"], "--against"),
+                (["--thp", "--values", "bin_cap=8"], "--values"),
+                (["--sweep", "no-such-row"], "no-such-row"),
+                (["--sweep", "--values", "no_such=8"], "one of refill_batch"),
+                (["--price", "--build", folder], "is not built"),
+                (["--thp", "--build", folder], "not built"),
+            ):
+                with self.subTest(arguments):
+                    result = bench("pair-64-first", *arguments) if arguments[-1] != "no-such-row" else bench(*arguments)
+                    self.assertEqual(result.returncode, 2)
+                    self.assertIn(named, result.stderr)
+            if os.path.exists(LIB):
+                result = bench("--sweep", "pair-64-first", "--values", "bin_cap=8", "--markdown", page)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn("made: sweep", result.stderr)
+
+    def test_the_page_of_tuning_has_a_place_for_each_tunable(self):
+        page = (HERE / "../../docs/tuning.md").read_text(encoding="utf-8")
+        for name in ("sweep", "thp", *tuning.PLAN):
+            self.assertIn(f"<!-- made: {name} -->\n", page)
+        # Those whose values are amounts: what a sweep can put in order.
+        self.assertLessEqual(set(tuning.PLAN), set(tuning.defaults()))
 
     def test_lists_its_rows(self):
         result = bench("--list")

@@ -1,0 +1,88 @@
+"""What huge pages do: thp=off against thp=madvise, where programs reach over much memory or fault much of it in.
+
+Beside speed and memory, what the kernel counted while each sample was taken: huge pages faulted in and those it
+could not give, huge pages that it had to split again, stalls for compaction. They are the whole host's, so nothing
+else should run.
+"""
+
+import os
+import statistics
+
+import allocators
+import catalogue
+import measuring
+import report
+import tuning
+
+ROWS = ("random-mixed-far", "table", "burst-random-128m", "big-1m-pages", "big-64m-pages", "drift-random", "redis",
+        "python", "start")
+SETTINGS = ("thp=off", "thp=madvise")
+COUNTS = {"thp_fault_alloc": "faulted in", "thp_fault_fallback": "not to be had", "thp_split_page": "split",
+          "thp_split_pmd": "mappings split", "compact_stall": "stalls", "pgfault": "page faults"}
+
+
+def vmstat():
+    with open("/proc/vmstat", encoding="ascii") as file:
+        counts = dict(line.split() for line in file)
+    return {name: int(counts.get(name, 0)) for name in COUNTS}
+
+
+class Kernel(measuring.Watch):
+    """Takes down what the kernel counted during each sample."""
+
+    def __init__(self):
+        self.counts = {}
+
+    def before(self, row, allocator):
+        self.counts = vmstat()
+
+    def after(self, row, allocator, sample):
+        now = vmstat()
+        sample.detail["vmstat"] = {name: now[name] - self.counts[name] for name in COUNTS}
+
+
+def kib(value):
+    return f"{value:,.0f}" if value else report.NOTHING
+
+
+def line(row, setting, own, off):
+    speed = f"{report.number(own.median_rate(row))} {row.unit}"
+    ratio = report.NOTHING if own is off else tuning.ratio_cell(tuning.of_runs(own, off, lambda s: s.rate))
+    counts = [f"{statistics.median(s.detail['vmstat'][name] for s in own.samples):,.0f}" for name in COUNTS]
+    return [f"{row.name}, `{setting}`", speed, ratio, kib(own.peak_rss_kib()), kib(own.rss_kib()), *counts]
+
+
+def parts(facts, rows, results, settings):
+    length = f" of {settings['share']:.0%} length, good for a look only" if settings["share"] < 1 else ""
+    lines = []
+    for row in rows:
+        figures = results[row.name]
+        off = figures.get(f"hakmem+{SETTINGS[0]}")
+        for setting in SETTINGS:
+            own = figures.get(f"hakmem+{setting}")
+            if own and off:
+                lines.append(line(row, setting, own, off))
+    head = ["", "speed", "over `off`", "peak RSS, KiB", "RSS at the end", *COUNTS.values()]
+    return {"thp": f"{report.machine_line(facts)}; {facts['revision']}; {settings['runs']} interleaved runs{length}."
+                   f"\n\nTo repeat it: `{settings['command']}`\n\n" + report.table(head, lines)}
+
+
+def run(parser, args, wanted, command):
+    by_name = {row.name: row for row in catalogue.ROWS}
+    rows = measuring.drop_impossible(wanted or [by_name[name] for name in ROWS], args.build)
+    facts = report.machine()
+    if facts["thp"] != "madvise":
+        parser.error(f"--thp: this host's transparent huge pages are set to '{facts['thp']}', where advice says "
+                     "nothing: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled")
+    try:
+        both = [allocators.find(f"hakmem+{setting}", args.build) for setting in SETTINGS]
+    except allocators.NotFound as missing:
+        parser.error(f"--thp: {missing}")
+    tuning.check_page(parser, args.markdown, ["thp"])
+    results, whole = measuring.measure(args.build, [(row, both) for row in rows], args.runs, args.share, Kernel())
+    facts["load_average_at_end"] = os.getloadavg()[0]
+    settings = {"runs": args.runs, "share": args.share, "command": command}
+    if args.json:
+        tuning.write_json(args.json, facts, results, settings)
+    tuning.put_out(args, parts(facts, rows, results, settings))
+    return 0 if whole else 1
