@@ -137,7 +137,7 @@ ROWS = [
               "aligned", "16", "1024", "8192", "64"),
     calls_row("aligned-4096", "aligned_alloc(4096), 4..16 KiB, 1024 slots", 15_000_000,
               "aligned", "4096", "16384", "1024", "4096"),
-    OwnRow("table", "reach", "a hash table of 1.5 million blocks of 48..176 B, after it has turned over; RSS with it full",
+    OwnRow("table", "reach", "a hash table of 1.5 million blocks of 48..176 B that has turned over; RSS with it full",
            8_000_000, "M look-ups/s", counted="look-ups", program="table", arguments=("OPS", "1500000")),
     drift_row("in-order", "in their order"),
     drift_row("random", "at random"),

@@ -6,8 +6,6 @@ processes that greeted it, the allocations it counted in them and the samplings 
 a sample of which it saw nothing is none.
 """
 
-import dataclasses
-import json
 import os
 import statistics
 import time
@@ -17,6 +15,7 @@ import catalogue
 import figures as compare
 import listener
 import measuring
+import record
 import report
 import rows
 
@@ -54,61 +53,69 @@ def find(parser, build, runtime_dir):
 
 
 def ratios(both):
-    """Speed with the segment over speed without, of each run: above the floor where that can be told."""
-    floor = compare.row_floor(both)
-    least = min(figures.cost() for figures in both.values()) - floor
-    if least < compare.LEAST_ABOVE_FLOOR * floor:
-        floor = 0
-    return [(a - floor) / (b - floor) for a, b in zip(both["without"].costs(), both["with"].costs())
-            if a > floor and b > floor]
+    """Speed with the segment over speed without, of each run: whole times."""
+    return [a / b for a, b in zip(both["without"].costs(), both["with"].costs())]
+
+
+def above_floor(both):
+    """The same of the medians, above the floor where that can be told: what malloc and free take."""
+    return compare.speed_ratio(both["with"], both["without"], compare.row_floor(both))
 
 
 def line(row, both):
     """A row's cells."""
-    all_ratios = ratios(both)
+    whole, above = ratios(both), above_floor(both)
     saw = [s.detail["daemon"] for s in both["with"].samples]
-    rates = [f"{report.number(both[n].median_rate(row))}" for n in ("without", "with")]
-    more = both["with"].peak_rss_kib() - both["without"].peak_rss_kib()
-    spread = f"{statistics.median(all_ratios):.3f} ({min(all_ratios):.3f}-{max(all_ratios):.3f})" if all_ratios \
-        else report.NOTHING
-    seen = [f"{statistics.median(s[key] for s in saw):,.0f}" for key in ("hellos", "samples", "allocs")]
-    return [f"{row.name}, {row.unit}", *rates, spread, f"{more:+.0f}", *seen]
+    has_floor = compare.row_floor(both) and not above.whole
+    return [f"{row.name}, {row.unit}",
+            *(report.number(both[n].median_rate(row)) for n in ("without", "with")),
+            f"{statistics.median(whole):.3f} ({min(whole):.3f}-{max(whole):.3f})",
+            f"{above.value:.3f}" if has_floor else report.NOTHING,
+            f"{both['with'].peak_rss_kib() - both['without'].peak_rss_kib():+.0f}",
+            *(f"{statistics.median(s[key] for s in saw):,.0f}" for key in ("hellos", "samples", "allocs"))]
+
+
+def means(measured, results):
+    """The short table's lines: geometric means of the groups and of all."""
+    lines = []
+    for group in (*catalogue.GROUPS, None):
+        chosen = [results[row.name] for row in measured if group in (None, row.group)]
+        if chosen:
+            whole = compare.geometric_mean(statistics.median(ratios(both)) for both in chosen)
+            above = compare.geometric_mean(above_floor(both).value for both in chosen)
+            lines.append([group or "**all rows**", str(len(chosen)), f"{whole:.3f}", f"{above:.3f}"])
+    return lines
+
+
+ABOUT = f"""*Without* is the library built with `HAKMEM_SEGMENT=OFF`: the allocator's sources are the same, but nothing
+is published, no daemon is greeted, nothing steers from outside. *With* is the library as it is shipped, and a
+`hakmemd` that samples it every {INTERVAL_MS} ms on the same processors. The hot path is the same in both,
+instruction for instruction (the test `hotpath.alone`). 1 is no difference.
+
+*Above the floor* is what malloc and free take: without the time of the same loop without an allocator, where a row
+has one and enough lies above it; the means take the whole times of other rows.
+"""
+ROWS_ABOUT = """## Row by row
+
+Medians; of the ratio, the least and the greatest run too. Peak RSS: what *with* has more. The last three columns
+are what the daemon saw of one sample: the proof that it did.
+"""
 
 
 def page(facts, results, measured, settings, load):
-    means = {}
-    for group in (*catalogue.GROUPS, None):
-        medians = [statistics.median(r) for row in measured if group in (None, row.group)
-                   if (r := ratios(results[row.name]))]
-        if medians:
-            means[group or "**all rows**"] = [str(len(medians)), f"{compare.geometric_mean(medians):.3f}"]
-    head = ["", "without", "with", "with / without", "peak RSS, KiB", "processes seen", "samplings", "allocations counted"]
+    both = ["with / without", "above the floor"]
+    head = ["", "without", "with", *both, "peak RSS, KiB", "processes seen", "samplings", "allocations counted"]
     return "\n".join([
         "# The control plane's price\n",
-        f"{report.machine_line(facts)}; {facts['revision']}; {settings['runs']} interleaved runs"
-        + (f" of {settings['share']:.0%} length, good for a look only." if settings["share"] < 1 else "."),
-        f"\nTo repeat it: `{settings['command']}`\n",
-        "*Without* is the library built with `HAKMEM_SEGMENT=OFF`: the allocator's sources are the same, but nothing is "
-        "published, no daemon is\ngreeted, nothing steers from outside. *With* is the library as it is shipped, and a "
-        f"`hakmemd` that samples it every {INTERVAL_MS} ms\non the same processors. The hot path is the same in both, "
-        "instruction for instruction (the test `hotpath.alone`).\n",
+        report.short_heading(facts, settings) + "\n",
+        ABOUT,
         f"In all, the daemon saw {load['hellos']:,} processes, sampled {load['samples']:,} times and used "
         f"{load['cpu_s']:.2f} s of a processor in {load['s']:.0f} s.\n",
         "## In short: speed with over speed without, geometric means\n",
-        report.table(["group", "rows", "with / without"], [[g, *cells] for g, cells in means.items()]),
-        "## Row by row: medians, and of the ratio the least and the greatest run\n\n"
-        "1 is no difference. Ratios are of time above the harness's floor where the row has one and enough lies above "
-        "it. Peak RSS: what *with*\nhas more. The last three columns are what the daemon saw of one sample: the proof "
-        "that it did.\n",
+        report.table(["group", "rows", *both], means(measured, results)),
+        ROWS_ABOUT,
         report.table(head, [line(row, results[row.name]) for row in measured]),
     ])
-
-
-def write_json(path, facts, results, settings, load):
-    document = {"machine": facts, **settings, "daemon": load, "rows": {
-        name: {a: [dataclasses.asdict(s) for s in f.samples] for a, f in both.items()} for name, both in results.items()
-    }}
-    measuring.write(path, json.dumps(document, indent=1) + "\n")
 
 
 def run(parser, args, wanted, command):
@@ -121,11 +128,11 @@ def run(parser, args, wanted, command):
         results, whole = measuring.measure(args.build, plan, args.runs, args.share, Seen(daemon))
         load = daemon.settled() | {"cpu_s": daemon.cpu_s(), "s": time.monotonic() - began}
     facts["load_average_at_end"] = os.getloadavg()[0]
-    settings = {"runs": args.runs, "share": args.share, "command": command}
+    settings = {"runs": args.runs, "share": args.share, "command": command, "note": args.note}
     measured = [row for row in chosen_rows if len(results[row.name]) == 2]
     text = page(facts, results, measured, settings, load)
     if args.json:
-        write_json(args.json, facts, results, settings, load)
+        record.write_samples(args.json, facts, results, settings | {"daemon": load})
     if args.markdown:
         measuring.write(args.markdown, text)
     else:

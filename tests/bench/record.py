@@ -1,10 +1,12 @@
 """Results as JSON: every sample, what follows from them, and the machine; written, and read again."""
 
 import dataclasses
+import json
 
 import allocators
 import catalogue
 import figures as compare
+import measuring
 import report
 import rows
 
@@ -58,3 +60,12 @@ def load(document):
         return document["machine"], chosen, known, results, settings
     except (KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"not the samples of a benchmark ({type(error).__name__}: {error})") from error
+
+
+def write_samples(path, facts, results, settings):
+    """Every sample into a file, without what follows from them."""
+    document = {"machine": facts, **settings, "rows": {
+        row: {name: [dataclasses.asdict(s) for s in f.samples] for name, f in figures.items()}
+        for row, figures in results.items()
+    }}
+    measuring.write(path, json.dumps(document, indent=1) + "\n")

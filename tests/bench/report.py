@@ -258,6 +258,14 @@ def heading(facts, settings):
     return text + f"\nTo repeat it: `{settings['command']}`\n"
 
 
+def short_heading(facts, settings):
+    """What was measured where, and how to do it again."""
+    length = f" of {settings['share']:.0%} length, good for a look only" if settings["share"] < 1 else ""
+    text = f"{machine_line(facts)}; {facts['revision']}; {settings['runs']} interleaved runs{length}."
+    note = f"\n{settings['note']}" if settings["note"] else ""
+    return f"{text}{note}\n\nTo repeat it: `{settings['command']}`"
+
+
 def allocator_list(facts, allocators):
     lines = []
     for a in allocators:

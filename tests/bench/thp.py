@@ -11,6 +11,7 @@ import statistics
 import allocators
 import catalogue
 import measuring
+import record
 import report
 import tuning
 
@@ -53,7 +54,6 @@ def line(row, setting, own, off):
 
 
 def parts(facts, rows, results, settings):
-    length = f" of {settings['share']:.0%} length, good for a look only" if settings["share"] < 1 else ""
     lines = []
     for row in rows:
         figures = results[row.name]
@@ -63,26 +63,25 @@ def parts(facts, rows, results, settings):
             if own and off:
                 lines.append(line(row, setting, own, off))
     head = ["", "speed", "over `off`", "peak RSS, KiB", "RSS at the end", *COUNTS.values()]
-    return {"thp": f"{report.machine_line(facts)}; {facts['revision']}; {settings['runs']} interleaved runs{length}."
-                   f"\n\nTo repeat it: `{settings['command']}`\n\n" + report.table(head, lines)}
+    return {"thp": f"{report.short_heading(facts, settings)}\n\n{report.table(head, lines)}"}
 
 
 def run(parser, args, wanted, command):
     by_name = {row.name: row for row in catalogue.ROWS}
     rows = measuring.drop_impossible(wanted or [by_name[name] for name in ROWS], args.build)
     facts = report.machine()
-    if facts["thp"] != "madvise":
-        parser.error(f"--thp: this host's transparent huge pages are set to '{facts['thp']}', where advice says "
-                     "nothing: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled")
     try:
         both = [allocators.find(f"hakmem+{setting}", args.build) for setting in SETTINGS]
     except allocators.NotFound as missing:
         parser.error(f"--thp: {missing}")
+    if facts["thp"] != "madvise":
+        parser.error(f"--thp: this host's transparent huge pages are set to '{facts['thp']}', where advice says "
+                     "nothing: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled")
     tuning.check_page(parser, args.markdown, ["thp"])
     results, whole = measuring.measure(args.build, [(row, both) for row in rows], args.runs, args.share, Kernel())
     facts["load_average_at_end"] = os.getloadavg()[0]
-    settings = {"runs": args.runs, "share": args.share, "command": command}
+    settings = {"runs": args.runs, "share": args.share, "command": command, "note": args.note}
     if args.json:
-        tuning.write_json(args.json, facts, results, settings)
+        record.write_samples(args.json, facts, results, settings)
     tuning.put_out(args, parts(facts, rows, results, settings))
     return 0 if whole else 1

@@ -5,8 +5,6 @@ with the defaults. The tables go between the words of docs/tuning.md.
 """
 
 import collections
-import dataclasses
-import json
 import os
 import re
 import statistics
@@ -15,6 +13,7 @@ import allocators
 import catalogue
 import made
 import measuring
+import record
 import report
 
 TUNABLES_DEF = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../shm/tunables.def")
@@ -81,7 +80,8 @@ def choose(parser, args, wanted):
             parser.error(f"--values: with --sweep one of {', '.join(PLAN)}")
         plan = {tunable: (values, PLAN[tunable][1])}
     by_name = {row.name: row for row in catalogue.ROWS}
-    return {tunable: (values, wanted or [by_name[name] for name in names]) for tunable, (values, names) in plan.items()}
+    return {tunable: (values, wanted or [by_name[name] for name in names])
+            for tunable, (values, names) in plan.items()}
 
 
 def measuring_plan(parser, args, chosen):
@@ -106,7 +106,8 @@ def measuring_plan(parser, args, chosen):
 
 def clear(ratios):
     """Whether every run says the same, and enough of it."""
-    return len(ratios) >= RUNS_THAT_SAY and (min(ratios) > 1 or max(ratios) < 1) and abs(statistics.median(ratios) - 1) >= LEAST_SHOWN
+    agreed = len(ratios) >= RUNS_THAT_SAY and (min(ratios) > 1 or max(ratios) < 1)
+    return agreed and abs(statistics.median(ratios) - 1) >= LEAST_SHOWN
 
 
 def ratio_cell(ratios):
@@ -156,20 +157,10 @@ def table(tunable, values, rows, results):
 
 def parts(facts, chosen, results, settings):
     """The page's made parts."""
-    length = f" of {settings['share']:.0%} length, good for a look only" if settings["share"] < 1 else ""
-    found = {"sweep": f"{report.machine_line(facts)}; {facts['revision']}; {settings['runs']} interleaved runs{length}."
-                      f"\n\nTo repeat it: `{settings['command']}`"}
+    found = {"sweep": report.short_heading(facts, settings)}
     for tunable, (values, rows) in chosen.items():
         found[tunable] = table(tunable, values, rows, results)
     return found
-
-
-def write_json(path, facts, results, settings):
-    document = {"machine": facts, **settings, "rows": {
-        name: {a: [dataclasses.asdict(s) for s in f.samples] for a, f in figures.items()}
-        for name, figures in results.items()
-    }}
-    measuring.write(path, json.dumps(document, indent=1) + "\n")
 
 
 def put_out(args, found):
@@ -196,8 +187,8 @@ def run(parser, args, wanted, command):
     facts = report.machine()
     results, whole = measuring.measure(args.build, plan, args.runs, args.share)
     facts["load_average_at_end"] = os.getloadavg()[0]
-    settings = {"runs": args.runs, "share": args.share, "command": command}
+    settings = {"runs": args.runs, "share": args.share, "command": command, "note": args.note}
     if args.json:
-        write_json(args.json, facts, results, settings)
+        record.write_samples(args.json, facts, results, settings)
     put_out(args, parts(facts, chosen, results, settings))
     return 0 if whole else 1
