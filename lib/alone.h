@@ -3,7 +3,7 @@
  * (HAKMEM_SEGMENT=OFF): nothing is published, nobody is greeted, nothing steers the process from outside.
  *
  * The allocator's own sources are the same in both builds, and so are HAKMEM_TUNE and what glibc's interfaces
- * answer. Each function here does nothing; what it leaves out is said where it is declared.
+ * answer. What each function here leaves out is said where it is declared.
  */
 #ifndef HAKMEM_LIB_ALONE_H
 #define HAKMEM_LIB_ALONE_H
@@ -65,10 +65,10 @@ HK_INLINE void hk_publish_after_fork(void)
 
 /* ---- lib/steer.h ---- */
 
+/* None but that a fork has not been noticed yet. */
 HK_INLINE bool hk_steer_news(const hk_au64 *seen)
 {
-    (void)seen;
-    return false;
+    return atomic_load_explicit(seen, memory_order_relaxed) == 0;
 }
 
 HK_INLINE bool hk_steer_value(unsigned index, struct hk_setting *value)
