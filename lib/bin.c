@@ -156,8 +156,16 @@ bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *bl
     return true;
 }
 
-/* The bin has used up its room. A program that takes about as many as it gives is given room up to the cap,
- * another only up to what the bin has proved to need. */
+/* Room for twice as many as there are places, within the cap. */
+static unsigned wider(const struct hk_heap *heap, unsigned size_class)
+{
+    unsigned twice = heap->state[size_class].capacity * 2u,
+             cap = hk_bin_param(&hk_bin_params[size_class].cap);
+    return twice < cap ? twice : cap;
+}
+
+/* The bin has used up its room. A program that takes about as many as it gives is soon given room up to the
+ * cap, another only up to what the bin has proved to need. */
 static void renew_room(struct hk_heap *heap, unsigned size_class)
 {
     bool balanced;
@@ -165,7 +173,7 @@ static void renew_room(struct hk_heap *heap, unsigned size_class)
     if (listed > limit - limit / 4)
         limit = hk_bin_overflow(heap, size_class, limit);
     else if (balanced && limit > 1)
-        limit = hk_bin_param(&hk_bin_params[size_class].cap);
+        limit = wider(heap, size_class);
     if (HK_UNLIKELY(limit > heap->state[size_class].capacity))
         hk_bin_grow(heap, size_class, limit);
     listed = heap->state[size_class].listed;
