@@ -16,8 +16,8 @@
  * reads as zero. */
 void *hk_big_alloc(size_t size, size_t align, bool *zeroed);
 
-/* The same out of the runs that are kept, for sizes that have some; NULL where there is none. It does not read
- * as zero. */
+/* The same out of the runs that are kept, for sizes that have some; NULL where there is none. It does not
+ * read as zero. */
 void *hk_big_reuse(size_t size, size_t align);
 
 /* p lies in slab `slab`, which is within the arena and serves no size class. Aborts with a message unless p

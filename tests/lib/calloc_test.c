@@ -104,6 +104,40 @@ static void remains_of_resized_blocks_are_zero(void **state)
         check_zeroed(1, sizes[i]);
 }
 
+/* Dirt in one page, wherever it lies, is found or given back with the rest: all other pages are untouched. */
+static void a_block_that_was_used_little_is_zero(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {65536, 100000, 1000000, 1048576, 3000000, 5000000};
+    for (unsigned i = 0; i < HK_COUNT_OF(sizes); i++) {
+        for (size_t dirty = 0; dirty < sizes[i]; dirty += 4096 + sizes[i] / 50) {
+            unsigned char *p = calloc(1, sizes[i]);
+            if (p == NULL || !is_zero(p, sizes[i]))
+                fail_msg("calloc(1, %zu) is not all zero, dirt before %zu", sizes[i], dirty);
+            p[dirty] = 0xee;
+            p[sizes[i] - 1] = 0xee;
+            free(p);
+        }
+    }
+}
+
+/* Used in full, but for a stretch that moves through it: of zeros that were written, where a guess goes
+ * wrong. */
+static void a_block_that_was_used_in_part_is_zero(void **state)
+{
+    (void)state;
+    const size_t size = 6000000, hole = 700000;
+    for (size_t at = 0; at + hole < size; at += 311111) {
+        unsigned char *p = calloc(1, size);
+        if (p == NULL || !is_zero(p, size))
+            fail_msg("calloc(1, %zu) is not all zero, hole before %zu", size, at);
+        memset(p, 0xdd, at);
+        memset(p + at, 0, hole);
+        memset(p + at + hole, 0xdd, size - at - hole);
+        free(p);
+    }
+}
+
 static void an_overflow_is_refused(void **state)
 {
     (void)state;
@@ -137,6 +171,8 @@ int main(void)
         cmocka_unit_test(reused_runs_are_zero),
         cmocka_unit_test(slabs_of_small_blocks_become_zero_runs),
         cmocka_unit_test(remains_of_resized_blocks_are_zero),
+        cmocka_unit_test(a_block_that_was_used_little_is_zero),
+        cmocka_unit_test(a_block_that_was_used_in_part_is_zero),
         cmocka_unit_test(an_overflow_is_refused),
         cmocka_unit_test(none_of_many_is_a_block),
     };

@@ -126,6 +126,29 @@ static void a_block_may_become_ever_larger_and_small_again(void **state)
     free(p);
 }
 
+/* A block that grows a little at a time is not moved each time, and says no more than it was asked for above
+ * 32 KiB; what was taken with it comes back when it shrinks. */
+static void a_big_block_grows_with_room(void **state)
+{
+    (void)state;
+    const size_t step = 65536;
+    unsigned moves = 0;
+    size_t size = 40000;
+    unsigned char *p = malloc(size);
+    pattern_fill(p, size, 11);
+    for (; size < 30 * 1048576; size += step) {
+        unsigned char *q = resize(p, size, size + step, 11);
+        moves += q != p;
+        p = q;
+        assert_true(malloc_usable_size(p) < size + 2 * step);
+    }
+    if (moves > 60)
+        fail_msg("%u moves", moves);
+    p = resize(p, size, size / 2, 11);
+    assert_true(malloc_usable_size(p) < size / 2 + 2 * step);
+    free(p);
+}
+
 /* What follows a block in memory is not touched when the block grows in place. */
 static void a_growing_block_leaves_its_neighbours_alone(void **state)
 {
@@ -220,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_block_grows_a_little_at_a_time),
         cmocka_unit_test(a_huge_block_grows_in_place_and_moved),
         cmocka_unit_test(a_block_may_become_ever_larger_and_small_again),
+        cmocka_unit_test(a_big_block_grows_with_room),
         cmocka_unit_test(a_growing_block_leaves_its_neighbours_alone),
         cmocka_unit_test(null_is_allocated),
         cmocka_unit_test(no_bytes_is_a_free),
