@@ -10,6 +10,7 @@
 
 #include "lib/bin.h"
 #include "lib/control.h"
+#include "lib/early.h"
 #include "lib/hello.h"
 #include "lib/lock.h"
 #include "lib/options.h"
@@ -46,7 +47,7 @@ static struct {
     hk_au64 retry_ns;          /* no hello before this */
     hk_au64 retry_interval_ns; /* how long to wait after it */
     char label[HK_LABEL_BYTES];
-} pub;
+} pub HK_EARLY;
 
 static struct hk_area *area(void)
 {

@@ -1,12 +1,12 @@
 /* states.c - see states.h. */
 #include "lib/states.h"
 
+#include "lib/early.h"
 #include "lib/index.h"
 #include "lib/process.h"
 #include "lib/window.h"
 
-struct hk_ss hk_ss;
-_Atomic(uint8_t) hk_ss_states[HK_MAX_SUPERSLABS];
+struct hk_ss hk_ss HK_EARLY;
 
 /* How many closed runs there would be more if [first, first + n) were closed too. */
 static int holes_added(uint32_t first, uint32_t n)
