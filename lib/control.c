@@ -25,7 +25,7 @@ static struct hk_setting own[HK_VALUES] = {
 };
 
 /* A heap whose flush_seen is below flushes what it has. */
-static hk_au64 flush_wanted;
+static hk_au64 flush_wanted HK_EARLY;
 static hk_au64 next_tick_ns HK_EARLY;
 
 #define TICK_NS UINT64_C(100000000) /* how often a busy process sees to what comes with time */

@@ -51,6 +51,10 @@ void hk_hello_init(bool trust_env)
         if (err == 0 && hk_runtime_socket(dir, HK_HELLO_SOCKET, sockets[n], sizeof sockets[n]) == 0)
             n++;
     }
+}
+
+void hk_hello_name(void)
+{
     (void)call(SYS_prctl, PR_GET_NAME, (long)comm, 0, 0, 0, 0);
     comm[sizeof comm - 1] = '\0';
 }

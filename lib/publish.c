@@ -460,7 +460,10 @@ void hk_publish_start(bool trust_env)
     if (options->publish == HK_PUBLISH_OFF)
         return;
     hk_hello_init(trust_env);
-    if (options->publish != HK_PUBLISH_START || !hk_hello_expected())
+    if (options->publish == HK_PUBLISH_START && !hk_hello_expected())
+        return;
+    hk_hello_name();
+    if (options->publish != HK_PUBLISH_START)
         return;
     hk_lock_take(&pub.lock);
     greet(false);
