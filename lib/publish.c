@@ -518,11 +518,13 @@ void hk_publish_heard(void)
 void hk_publish_exit(struct hk_heap *heap)
 {
     hk_control_notice_fork();
+    struct hk_area *a = area();
+    if (a == NULL)
+        return;
     if (heap != NULL)
         hk_heap_settle(heap);
-    struct hk_area *a = area();
     /* Tried only: exit() may have been called where it must not be, out of a signal handler. */
-    if (a == NULL || !hk_lock_try(&pub.lock))
+    if (!hk_lock_try(&pub.lock))
         return;
     set_flag(a, HK_AREA_EXITED, true);
     if (pub.shared != NULL)

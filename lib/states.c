@@ -91,8 +91,10 @@ bool hk_ss_extend_end(uint32_t new_end)
     hk_ss.end = new_end;
     if (new_end > old_end) {
         hk_ss.holes += !(old_end > 0 && hk_ss_is_closed(old_end - 1));
-        for (uint32_t s = old_end; s < new_end; s++)
+        for (uint32_t s = old_end; s < new_end; s++) {
+            hk_ss_set_state(s, HK_SUPERSLAB_CLOSED); /* as it is; a page first read would fault twice */
             hk_index_raise(HK_ROW_CLOSED, s);
+        }
     }
     return true;
 }
