@@ -145,36 +145,54 @@ static void set_flag(struct hk_area *a, uint32_t flag, bool on)
     atomic_store_explicit(&a->flags, on ? flags | flag : flags & ~flag, memory_order_relaxed);
 }
 
-/* Sums the heaps that have no slot into the shared one. */
-static void store_shared(void)
+static bool is_unpublished(unsigned id)
+{
+    return hk_heap_used(id) && !has_slot(hk_heap_at(id));
+}
+
+static unsigned count_unpublished(void)
+{
+    unsigned count = hk_heap_count(), unpublished = 0;
+    for (unsigned id = 1; id <= count; id++)
+        unpublished += is_unpublished(id);
+    return unpublished;
+}
+
+/* Stores into the shared slot what was inherited and the totals of heaps that have no slot. */
+static void sum_unpublished(void)
 {
     static uint64_t sum[HK_CLASSES * HK_CLASS_COUNTERS]; /* guarded by the lock */
-    unsigned count = hk_heap_count(), unpublished = 0;
+    unsigned count = hk_heap_count();
     uint64_t cache_bytes = 0;
     for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
         sum[i] = hk_total(&((const hk_au64 *)hk_inherited)[i]);
     for (unsigned id = 1; id <= count; id++) {
-        const struct hk_heap *heap = hk_heap_at(id);
-        if (!hk_heap_used(id) || has_slot(heap))
+        if (!is_unpublished(id))
             continue;
+        struct hk_heap *heap = hk_heap_at(id);
         const hk_au64 *words = (const hk_au64 *)heap->totals;
         for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
             sum[i] += hk_total(&words[i]);
         cache_bytes += hk_total(&heap->cache_bytes);
-        hk_heap_at(id)->summed = true;
-        unpublished++;
+        heap->summed = true;
     }
-    atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
-    if ((unpublished != 0 || pub.forked) && pub.shared == NULL)
-        pub.shared = claim_slot(0, HK_SLOT_SHARED);
-    set_flag(area(), HK_AREA_PRIVATE, unpublished != 0 && pub.shared == NULL);
-    if (pub.shared == NULL)
-        return;
     hk_au64 *to = (hk_au64 *)pub.shared->rows;
     for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
         atomic_store_explicit(&to[i], sum[i], memory_order_relaxed);
     atomic_store_explicit(&pub.shared->counters.cache_bytes, cache_bytes, memory_order_relaxed);
     stamp(&pub.shared->stamp);
+}
+
+/* Sums the heaps that have no slot into the shared one. */
+static void store_shared(void)
+{
+    unsigned unpublished = count_unpublished();
+    atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
+    if ((unpublished != 0 || pub.forked) && pub.shared == NULL)
+        pub.shared = claim_slot(0, HK_SLOT_SHARED);
+    set_flag(area(), HK_AREA_PRIVATE, unpublished != 0 && pub.shared == NULL);
+    if (pub.shared != NULL)
+        sum_unpublished();
 }
 
 /* Gives a heap a slot, if one is to be had. */
