@@ -61,9 +61,18 @@ static void stamp(hk_au64 *word)
 
 /* ---- rows ---- */
 
-static void copy_words(hk_au64 *to, const hk_au64 *from, unsigned n)
+/* Done at each refill and flush: five words a round, which the compiler may not put together itself. */
+HK_INLINE void copy_words(hk_au64 *to, const hk_au64 *from, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
+    unsigned i = 0;
+    for (; i + 5 <= n; i += 5) {
+        hk_publish_word(&to[i], &from[i]);
+        hk_publish_word(&to[i + 1], &from[i + 1]);
+        hk_publish_word(&to[i + 2], &from[i + 2]);
+        hk_publish_word(&to[i + 3], &from[i + 3]);
+        hk_publish_word(&to[i + 4], &from[i + 4]);
+    }
+    for (; i < n; i++)
         hk_publish_word(&to[i], &from[i]);
 }
 
@@ -294,10 +303,8 @@ void hk_publish_place(struct hk_heap *heap)
 void hk_publish_detach(struct hk_heap *heap)
 {
     struct hk_slot *slot = hk_publish_slot(heap);
-    if (slot != NULL) {
-        store_heap(slot, heap);
+    if (slot != NULL)
         set_state(slot, HK_SLOT_POOLED);
-    }
     hk_publish_process();
 }
 
