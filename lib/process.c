@@ -13,7 +13,7 @@ hk_au64 hk_big_cache_misses HK_EARLY;
 /* Blocks that a forked child had from its parent, whose counts begin anew. */
 static struct {
     hk_au64 big, huge;
-} inherited;
+} inherited HK_EARLY;
 
 static void set(hk_au64 *total, uint64_t n)
 {
