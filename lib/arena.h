@@ -4,11 +4,15 @@
  * The window is a range of address *numbers* (1 TiB) well below the mmap area, of which only what is needed
  * is ever mapped: SuperSlabs from the bottom up, and below the window's base the tables that grow with them.
  *
- *   base - 16 GiB   groups: index rows, SuperSlab records and maps of free blocks, for 64 SuperSlabs each
- *   base - 4 GiB    heaps (lib/heap.h)
+ *   base - 4 GiB    downwards: groups, that is index rows, SuperSlab records and maps of free blocks, for 64
+ *                   SuperSlabs each; upwards: heaps (lib/heap.h)
  *   base - 3 GiB    places of bins (lib/places.h)
  *   base - 64 MiB   meta words, two bytes for each slab
  *   base            SuperSlab 0, 1, 2, ...
+ *
+ * The first group and the first heaps are one mapping and share a page of the kernel's page tables, for which
+ * heaps begin half a MiB lower than written here; the base is chosen so that no beginning is the first of its
+ * GiB, which saves more such pages. A small process feels each.
  *
  * A slab's *meta word* is the offset of its class's bin in a heap, 0 for a slab that is free, big, huge or
  * not ours: so "in the window and meta word not 0" is the complete test for a small block of ours, made
@@ -25,9 +29,9 @@
 
 #define HK_META_BELOW   ((uintptr_t)64 << 20)
 #define HK_PLACES_BELOW ((uintptr_t)3 << 30)
-#define HK_HEAPS_BELOW  ((uintptr_t)4 << 30)
-#define HK_GROUPS_BELOW ((uintptr_t)16 << 30)
+#define HK_HEAPS_BELOW  (((uintptr_t)4 << 30) + ((uintptr_t)512 << 10))
 #define HK_GROUP_STRIDE ((size_t)1216 << 10) /* whole pages of 4, 16 and 64 KiB */
+#define HK_TABLES_BELOW (HK_HEAPS_BELOW + HK_MAX_GROUPS * HK_GROUP_STRIDE)
 
 /* All that free() reads of the arena: one line, written when it grows. Plain words, so that the compiler may
  * compare with them in memory; they are written atomically, slabs after what it announces, and a stale one
@@ -96,6 +100,7 @@ struct hk_superslab {
 
 struct hk_group {
     hk_au64 rows[HK_INDEX_ROWS]; /* a bit for each SuperSlab: hints that visitors correct */
+    _Atomic(uint8_t) states[HK_SUPERSLABS_PER_GROUP]; /* enum hk_superslab_state: lib/states.h */
     struct hk_superslab superslabs[HK_SUPERSLABS_PER_GROUP];
     struct hk_long_map maps[HK_SUPERSLABS_PER_GROUP * HK_SLABS_PER_SUPERSLAB];
 };
@@ -120,7 +125,7 @@ HK_INLINE hk_au16 *hk_meta_words(void)
 
 HK_INLINE struct hk_group *hk_group_at(unsigned group)
 {
-    return (struct hk_group *)(hk_arena_base() - HK_GROUPS_BELOW + (size_t)group * HK_GROUP_STRIDE);
+    return (struct hk_group *)(hk_arena_base() - HK_HEAPS_BELOW - ((size_t)group + 1) * HK_GROUP_STRIDE);
 }
 
 HK_INLINE struct hk_superslab *hk_superslab_at(uint32_t superslab)

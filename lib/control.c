@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/bin.h"
+#include "lib/early.h"
 #include "lib/options.h"
 #include "lib/os.h"
 #include "lib/params.h"
@@ -15,13 +16,17 @@
 static hk_au64 seen_without_wiping = 1;
 
 struct hk_control hk_control = {.seen = &seen_without_wiping, .epoch = 1};
-struct hk_lock hk_control_lock;
+struct hk_lock hk_control_lock HK_EARLY;
 
-static struct hk_setting own[HK_VALUES]; /* the process's own; guarded by the lock */
+/* The process's own; guarded by the lock. */
+static struct hk_setting own[HK_VALUES] = {
+#define HK_TUNABLE(name, type, unit, min, max, default_, ...) [HK_TUNE_##name].value = (default_),
+#include "shm/tunables.def"
+};
 
 /* A heap whose flush_seen is below flushes what it has. */
-static hk_au64 flush_wanted;
-static hk_au64 next_tick_ns;
+static hk_au64 flush_wanted HK_EARLY;
+static hk_au64 next_tick_ns HK_EARLY;
 
 #define TICK_NS UINT64_C(100000000) /* how often a busy process sees to what comes with time */
 
@@ -86,11 +91,6 @@ bool hk_control_set_own(const char *name, size_t name_len, const char *text, siz
 
 void hk_control_init(bool trust_env)
 {
-    for (unsigned i = 0; i < HK_TUNABLES; i++)
-        own[i].value = own[i].set ? own[i].value : hk_tunables[i].dflt;
-    hk_lock_take(&hk_control_lock);
-    hk_control_put_in_force();
-    hk_lock_drop(&hk_control_lock);
     uintptr_t page = hk_os_map_anywhere(hk_page_bytes);
     if (page != 0 && hk_os_wipe_on_fork((void *)page, hk_page_bytes) == 0) {
         hk_au64 *seen = (hk_au64 *)page;

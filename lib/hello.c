@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "lib/early.h"
 #include "lib/process.h"
 #include "lib/syscall.h"
 #include "shm/runtime_dir.h"
@@ -18,8 +20,8 @@
 #define LATE_FD_FROM 700
 
 /* Where daemons may listen, from the environment as it was before main. */
-static char sockets[CANDIDATES][HK_RUNTIME_DIR_MAX + 8];
-static char comm[HK_COMM_BYTES];
+static char sockets[CANDIDATES][HK_RUNTIME_DIR_MAX + 8] HK_EARLY;
+static char comm[HK_COMM_BYTES] HK_EARLY;
 
 static long call(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -40,7 +42,7 @@ const char *hk_hello_comm(void)
 void hk_hello_init(bool trust_env)
 {
     char dir[HK_RUNTIME_DIR_MAX];
-    uid_t uid = (uid_t)call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+    uid_t uid = (uid_t)getauxval(AT_EUID);
     unsigned n = 0;
     for (unsigned i = 0; n < CANDIDATES; i++) {
         int err = hk_runtime_dir_candidate(i, trust_env, uid, dir, sizeof dir);
@@ -49,6 +51,10 @@ void hk_hello_init(bool trust_env)
         if (err == 0 && hk_runtime_socket(dir, HK_HELLO_SOCKET, sockets[n], sizeof sockets[n]) == 0)
             n++;
     }
+}
+
+void hk_hello_name(void)
+{
     (void)call(SYS_prctl, PR_GET_NAME, (long)comm, 0, 0, 0, 0);
     comm[sizeof comm - 1] = '\0';
 }

@@ -10,8 +10,11 @@
 
 #include "lib/segment.h"
 
-/* Finds out, before main, where a daemon would listen and who the process is. */
+/* Finds out, before main, where a daemon would listen. */
 void hk_hello_init(bool trust_env);
+
+/* Finds out, before main, what the process is called, where a daemon may ever be told. */
+void hk_hello_name(void);
 
 /* Whether a daemon's socket is there. */
 bool hk_hello_expected(void);

@@ -6,14 +6,15 @@
 
 #include "lib/arena.h"
 #include "lib/control.h"
+#include "lib/early.h"
 #include "lib/fork.h"
 #include "lib/heap.h"
 #include "lib/lock.h"
 #include "lib/params.h"
 #include "lib/publish.h"
 
-static _Atomic(bool) ready;
-static struct hk_lock init_lock;
+static _Atomic(bool) ready HK_EARLY;
+static struct hk_lock init_lock HK_EARLY;
 
 bool hk_init_ready(void)
 {
@@ -23,7 +24,8 @@ bool hk_init_ready(void)
     hk_lock_take(&init_lock);
     bool ok = atomic_load(&ready);
     if (!ok && hk_arena_init() == 0) {
-        hk_params_derive(no_class_batch);
+        if (hk_bin_params[0].batch == 0) /* else options have been read already */
+            hk_params_derive(no_class_batch);
         atomic_store_explicit(&ready, true, memory_order_release);
         ok = true;
     }

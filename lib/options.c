@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/control.h"
+#include "lib/early.h"
 #include "lib/process.h"
 #include "lib/report.h"
 #include "lib/syscall.h"
@@ -14,7 +15,7 @@
 #define TUNE_FILE     "/etc/hakmem/tune"
 #define TUNE_FILE_MAX 4096
 
-static struct hk_options options;
+static struct hk_options options HK_EARLY;
 
 const struct hk_options *hk_options_get(void)
 {

@@ -6,6 +6,8 @@
  */
 #include "lib/params.h"
 
+#include "lib/early.h"
+
 #define LIMIT_BYTES    8192 /* a bin begins with this much, */
 #define LIMIT_MIN      8    /* at least so many blocks, */
 #define LIMIT_MAX      32   /* at most so many */
@@ -20,7 +22,7 @@ hk_au64 hk_params[HK_TUNABLES] = {
 #include "shm/tunables.def"
 };
 
-struct hk_bin_params hk_bin_params[HK_CLASSES];
+struct hk_bin_params hk_bin_params[HK_CLASSES] HK_EARLY;
 
 static uint64_t at_least(uint64_t n, uint64_t low)
 {

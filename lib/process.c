@@ -3,15 +3,17 @@
  */
 #include "lib/process.h"
 
-struct hk_process_row hk_process;
-hk_au64 hk_process_changes;
+#include "lib/early.h"
+
+struct hk_process_row hk_process HK_EARLY;
+hk_au64 hk_process_changes HK_EARLY;
 struct hk_class_row hk_inherited[HK_CLASSES];
-hk_au64 hk_big_cache_misses;
+hk_au64 hk_big_cache_misses HK_EARLY;
 
 /* Blocks that a forked child had from its parent, whose counts begin anew. */
 static struct {
     hk_au64 big, huge;
-} inherited;
+} inherited HK_EARLY;
 
 static void set(hk_au64 *total, uint64_t n)
 {

@@ -10,6 +10,7 @@
 
 #include "lib/bin.h"
 #include "lib/control.h"
+#include "lib/early.h"
 #include "lib/hello.h"
 #include "lib/lock.h"
 #include "lib/options.h"
@@ -46,7 +47,7 @@ static struct {
     hk_au64 retry_ns;          /* no hello before this */
     hk_au64 retry_interval_ns; /* how long to wait after it */
     char label[HK_LABEL_BYTES];
-} pub;
+} pub HK_EARLY;
 
 static struct hk_area *area(void)
 {
@@ -60,9 +61,18 @@ static void stamp(hk_au64 *word)
 
 /* ---- rows ---- */
 
-static void copy_words(hk_au64 *to, const hk_au64 *from, unsigned n)
+/* Done at each refill and flush: five words a round, which the compiler may not put together itself. */
+HK_INLINE void copy_words(hk_au64 *to, const hk_au64 *from, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
+    unsigned i = 0;
+    for (; i + 5 <= n; i += 5) {
+        hk_publish_word(&to[i], &from[i]);
+        hk_publish_word(&to[i + 1], &from[i + 1]);
+        hk_publish_word(&to[i + 2], &from[i + 2]);
+        hk_publish_word(&to[i + 3], &from[i + 3]);
+        hk_publish_word(&to[i + 4], &from[i + 4]);
+    }
+    for (; i < n; i++)
         hk_publish_word(&to[i], &from[i]);
 }
 
@@ -144,36 +154,54 @@ static void set_flag(struct hk_area *a, uint32_t flag, bool on)
     atomic_store_explicit(&a->flags, on ? flags | flag : flags & ~flag, memory_order_relaxed);
 }
 
-/* Sums the heaps that have no slot into the shared one. */
-static void store_shared(void)
+static bool is_unpublished(unsigned id)
+{
+    return hk_heap_used(id) && !has_slot(hk_heap_at(id));
+}
+
+static unsigned count_unpublished(void)
+{
+    unsigned count = hk_heap_count(), unpublished = 0;
+    for (unsigned id = 1; id <= count; id++)
+        unpublished += is_unpublished(id);
+    return unpublished;
+}
+
+/* Stores into the shared slot what was inherited and the totals of heaps that have no slot. */
+static void sum_unpublished(void)
 {
     static uint64_t sum[HK_CLASSES * HK_CLASS_COUNTERS]; /* guarded by the lock */
-    unsigned count = hk_heap_count(), unpublished = 0;
+    unsigned count = hk_heap_count();
     uint64_t cache_bytes = 0;
     for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
         sum[i] = hk_total(&((const hk_au64 *)hk_inherited)[i]);
     for (unsigned id = 1; id <= count; id++) {
-        const struct hk_heap *heap = hk_heap_at(id);
-        if (!hk_heap_used(id) || has_slot(heap))
+        if (!is_unpublished(id))
             continue;
+        struct hk_heap *heap = hk_heap_at(id);
         const hk_au64 *words = (const hk_au64 *)heap->totals;
         for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
             sum[i] += hk_total(&words[i]);
         cache_bytes += hk_total(&heap->cache_bytes);
-        hk_heap_at(id)->summed = true;
-        unpublished++;
+        heap->summed = true;
     }
-    atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
-    if ((unpublished != 0 || pub.forked) && pub.shared == NULL)
-        pub.shared = claim_slot(0, HK_SLOT_SHARED);
-    set_flag(area(), HK_AREA_PRIVATE, unpublished != 0 && pub.shared == NULL);
-    if (pub.shared == NULL)
-        return;
     hk_au64 *to = (hk_au64 *)pub.shared->rows;
     for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
         atomic_store_explicit(&to[i], sum[i], memory_order_relaxed);
     atomic_store_explicit(&pub.shared->counters.cache_bytes, cache_bytes, memory_order_relaxed);
     stamp(&pub.shared->stamp);
+}
+
+/* Sums the heaps that have no slot into the shared one. */
+static void store_shared(void)
+{
+    unsigned unpublished = count_unpublished();
+    atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
+    if ((unpublished != 0 || pub.forked) && pub.shared == NULL)
+        pub.shared = claim_slot(0, HK_SLOT_SHARED);
+    set_flag(area(), HK_AREA_PRIVATE, unpublished != 0 && pub.shared == NULL);
+    if (pub.shared != NULL)
+        sum_unpublished();
 }
 
 /* Gives a heap a slot, if one is to be had. */
@@ -275,10 +303,8 @@ void hk_publish_place(struct hk_heap *heap)
 void hk_publish_detach(struct hk_heap *heap)
 {
     struct hk_slot *slot = hk_publish_slot(heap);
-    if (slot != NULL) {
-        store_heap(slot, heap);
+    if (slot != NULL)
         set_state(slot, HK_SLOT_POOLED);
-    }
     hk_publish_process();
 }
 
@@ -459,7 +485,10 @@ void hk_publish_start(bool trust_env)
     if (options->publish == HK_PUBLISH_OFF)
         return;
     hk_hello_init(trust_env);
-    if (options->publish != HK_PUBLISH_START || !hk_hello_expected())
+    if (options->publish == HK_PUBLISH_START && !hk_hello_expected())
+        return;
+    hk_hello_name();
+    if (options->publish != HK_PUBLISH_START)
         return;
     hk_lock_take(&pub.lock);
     greet(false);
@@ -514,11 +543,13 @@ void hk_publish_heard(void)
 void hk_publish_exit(struct hk_heap *heap)
 {
     hk_control_notice_fork();
+    struct hk_area *a = area();
+    if (a == NULL)
+        return;
     if (heap != NULL)
         hk_heap_settle(heap);
-    struct hk_area *a = area();
     /* Tried only: exit() may have been called where it must not be, out of a signal handler. */
-    if (a == NULL || !hk_lock_try(&pub.lock))
+    if (!hk_lock_try(&pub.lock))
         return;
     set_flag(a, HK_AREA_EXITED, true);
     if (pub.shared != NULL)

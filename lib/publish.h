@@ -35,7 +35,7 @@ HK_INLINE void hk_publish_word(hk_au64 *to, const hk_au64 *from)
     atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
 }
 
-/* A thread has taken, or given back, the heap. */
+/* A thread has taken, or given back, the heap, which has been settled then, so all its rows are published. */
 void hk_publish_attach(struct hk_heap *heap);
 void hk_publish_detach(struct hk_heap *heap);
 

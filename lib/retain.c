@@ -3,6 +3,7 @@
 
 #include "lib/arena.h"
 #include "lib/big.h"
+#include "lib/early.h"
 #include "lib/lock.h"
 #include "lib/os.h"
 #include "lib/params.h"
@@ -27,7 +28,7 @@ static struct {
     hk_au64 raised_ns;
     hk_au64 decayed_ns;
     hk_au64 unpurgeable; /* so many bytes could not be given back when last tried: locked pages, a filter */
-} retain;
+} retain HK_EARLY;
 
 static uint64_t get(const hk_au64 *v)
 {

@@ -183,15 +183,16 @@ static struct hk_tuning_page *make_tuning(int fd)
     struct hk_tuning_page *page = map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ | PROT_WRITE);
     if (page == NULL)
         return NULL;
-    /* All of it is made present now: a child that reads it later must not depend on memory being there. */
-    bool ok = hk_os_populate(page, HK_TUNING_BYTES) == 0 ||
+    /* Made present now: a child that reads it later must not depend on memory being there. */
+    bool ok = hk_os_populate(page, hk_round_up(sizeof *page, hk_page_bytes)) == 0 ||
               call(SYS_fallocate, fd, 0, 0, HK_TUNING_BYTES, 0, 0) == 0;
     if (ok)
         hk_tuning_init(page);
+    if (ok && call(SYS_mprotect, (long)page, HK_TUNING_BYTES, PROT_READ, 0, 0, 0) == 0 &&
+        seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        return page;
     unmap(page, HK_TUNING_BYTES);
-    if (!ok || !seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-        return NULL;
-    return map_fd(fd, 0, HK_TUNING_BYTES, PROT_READ);
+    return NULL;
 }
 
 /* Makes the beginning of the segment present, and where single pages cannot be, the first cells too. */
@@ -269,6 +270,7 @@ static bool take_place(struct hk_segment *segment, const struct hk_segment *fres
     }
     (void)move_onto(fresh->tuning, HK_TUNING_BYTES, segment->tuning);
     segment->populate = fresh->populate;
+    segment->dead_present = false;
     segment->cells = fresh->cells;
     return true;
 }
@@ -314,10 +316,24 @@ static char *map_chunk(struct hk_segment *segment, unsigned chunk)
     return segment->chunks[chunk];
 }
 
-static bool is_dead(const struct hk_segment *segment, uint32_t cell, uint64_t word)
+static bool make_dead_present(struct hk_segment *segment)
+{
+    uintptr_t page = (uintptr_t)segment->tuning;
+    uintptr_t from = (page + HK_TUNING_DEAD_OFF) & ~(uintptr_t)(hk_page_bytes - 1);
+    if (!segment->dead_present)
+        segment->dead_present = hk_os_is_readable(from,
+                                                  hk_round_up(page + HK_TUNING_BYTES - from, hk_page_bytes));
+    return segment->dead_present;
+}
+
+/* The table of the dead is first read when somebody else has claimed something: most processes have no
+ * children, and no memory for it. */
+static bool is_dead(struct hk_segment *segment, uint32_t cell, uint64_t word, uint32_t pid)
 {
     const hk_au16 *dead = (const hk_au16 *)((const char *)segment->tuning + HK_TUNING_DEAD_OFF);
     uint16_t sequence = HK_DIR_SEQ(word);
+    if (!segment->dead_present && (HK_DIR_PID(word) == pid || !make_dead_present(segment)))
+        return false;
     return sequence != 0 && atomic_load_explicit(&dead[cell], memory_order_acquire) == sequence;
 }
 
@@ -343,7 +359,7 @@ static uint32_t claim(struct hk_segment *segment, uint32_t pid)
         if (i % words_in_page == 0 && i != 0 && hk_os_populate(&dir[i], hk_page_bytes) != 0)
             break;
         uint64_t word = atomic_load_explicit(&dir[i], memory_order_acquire);
-        if (HK_DIR_KIND(word) != HK_CELL_FREE && !is_dead(segment, i, word))
+        if (HK_DIR_KIND(word) != HK_CELL_FREE && !is_dead(segment, i, word, pid))
             continue;
         uint16_t sequence = (uint16_t)(HK_DIR_SEQ(word) + 1);
         uint64_t mine = HK_DIR_WORD(HK_CELL_CLAIMED, 0, sequence != 0 ? sequence : 1, pid);

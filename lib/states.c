@@ -1,12 +1,12 @@
 /* states.c - see states.h. */
 #include "lib/states.h"
 
+#include "lib/early.h"
 #include "lib/index.h"
 #include "lib/process.h"
 #include "lib/window.h"
 
-struct hk_ss hk_ss;
-_Atomic(uint8_t) hk_ss_states[HK_MAX_SUPERSLABS];
+struct hk_ss hk_ss HK_EARLY;
 
 /* How many closed runs there would be more if [first, first + n) were closed too. */
 static int holes_added(uint32_t first, uint32_t n)
@@ -91,8 +91,10 @@ bool hk_ss_extend_end(uint32_t new_end)
     hk_ss.end = new_end;
     if (new_end > old_end) {
         hk_ss.holes += !(old_end > 0 && hk_ss_is_closed(old_end - 1));
-        for (uint32_t s = old_end; s < new_end; s++)
+        for (uint32_t s = old_end; s < new_end; s++) {
+            hk_ss_set_state(s, HK_SUPERSLAB_CLOSED); /* as it is; a page first read would fault twice */
             hk_index_raise(HK_ROW_CLOSED, s);
+        }
     }
     return true;
 }

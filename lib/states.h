@@ -27,18 +27,21 @@ struct hk_ss {
 
 extern struct hk_ss hk_ss HK_HIDDEN;
 
-/* enum hk_superslab_state of each; dense, so that a huge block that is never touched costs a byte for 2 MiB.
- */
-extern _Atomic(uint8_t) hk_ss_states[HK_MAX_SUPERSLABS] HK_HIDDEN;
+/* Dense, and beside the index: a huge block that is never touched costs one page of tables for 128 MiB. */
+HK_INLINE _Atomic(uint8_t) *hk_ss_state_of(uint32_t superslab)
+{
+    return &hk_group_at(superslab / HK_SUPERSLABS_PER_GROUP)->states[superslab % HK_SUPERSLABS_PER_GROUP];
+}
 
+/* Of a SuperSlab below hk_ss.end. */
 HK_INLINE unsigned hk_ss_state(uint32_t superslab)
 {
-    return atomic_load_explicit(&hk_ss_states[superslab], memory_order_relaxed);
+    return atomic_load_explicit(hk_ss_state_of(superslab), memory_order_relaxed);
 }
 
 HK_INLINE void hk_ss_set_state(uint32_t superslab, unsigned state)
 {
-    atomic_store_explicit(&hk_ss_states[superslab], (uint8_t)state, memory_order_release);
+    atomic_store_explicit(hk_ss_state_of(superslab), (uint8_t)state, memory_order_release);
 }
 
 HK_INLINE bool hk_ss_is_closed(uint32_t superslab)

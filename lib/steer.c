@@ -2,6 +2,7 @@
 #include "lib/steer.h"
 
 #include "lib/control.h"
+#include "lib/early.h"
 #include "lib/lock.h"
 #include "lib/params.h"
 #include "lib/process.h"
@@ -18,12 +19,14 @@ _Atomic(const struct hk_tuning_page *) hk_steer_page = &empty_page;
 
 /* Guarded by hk_control_lock. */
 static struct {
-    struct hk_tuning_copy tuned; /* what a daemon last said */
     bool lapsed;                 /* its heartbeat stands still: own values are in force */
     uint64_t heartbeat, beat_ns; /* last seen, and when it last changed */
     bool may_hello;              /* said by the last daemon that was heard of */
     uint64_t trim_seen, flush_seen;
-} state;
+} state HK_EARLY;
+
+/* What a daemon last said; guarded by it too. */
+static struct hk_tuning_copy tuned;
 
 /* ---- values ---- */
 
@@ -44,7 +47,7 @@ static unsigned class_of_value(unsigned index)
 
 bool hk_steer_value(unsigned index, struct hk_setting *value)
 {
-    const struct hk_tuning_value *t = &state.tuned.values[index];
+    const struct hk_tuning_value *t = &tuned.values[index];
     if (!t->set || state.lapsed || is_unknown_choice(t->value, hk_value_info(index)))
         return false;
     *value = (struct hk_setting){.value = t->value, .source = (uint8_t)t->source, .set = true};
@@ -91,14 +94,14 @@ static uint64_t effective(unsigned index)
 void hk_steer_publish_applied(void)
 {
     for (unsigned i = 0; i < HK_VALUES; i++) {
-        const struct hk_tuning_value *t = &state.tuned.values[i];
+        const struct hk_tuning_value *t = &tuned.values[i];
         const struct hk_setting *own = hk_control_own(i);
         struct hk_applied_row row = {.effective = effective(i)};
         if (t->set) {
             row.value = t->value;
             row.source = t->source;
             row.life_s = t->life_s;
-            row.generation = state.tuned.generation;
+            row.generation = tuned.generation;
             row.verdict = (uint16_t)verdict_on(i, t->value);
         } else if (own->set || i < HK_TUNABLES) {
             row.value = own->value;
@@ -114,12 +117,12 @@ void hk_steer_publish_applied(void)
 static void take_values(const struct hk_tuning_page *page)
 {
     uint64_t generation = atomic_load_explicit(&page->generation, memory_order_acquire);
-    if (generation == state.tuned.generation || generation == 0)
+    if (generation == tuned.generation || generation == 0)
         return; /* 0: a daemon that has yet to find out what it knows of this process */
     static struct hk_tuning_copy copy; /* guarded by the lock; too large for a small stack */
     if (!hk_tuning_read(page, &copy))
         return;
-    state.tuned = copy;
+    tuned = copy;
     state.lapsed = false;
     atomic_store_explicit(&hk_process.generation_applied, copy.generation, memory_order_relaxed);
     hk_count(&hk_process.tunes_applied_total, 1);

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "lib/early.h"
 #include "lib/os.h"
+
+#define FIRST_HEAPS_BYTES ((size_t)256 << 10) /* mapped together with the first group */
 
 static struct {
     uint32_t limit;      /* its length in SuperSlabs */
@@ -13,7 +16,7 @@ static struct {
     uintptr_t meta_end;  /* meta words are mapped up to here */
     uintptr_t heaps_end; /* heaps are mapped up to here */
     bool forked;         /* tables may be mapped further than we know */
-} window;
+} window HK_EARLY;
 
 struct zone {
     uintptr_t low, span;
@@ -52,31 +55,34 @@ static int map_table(uintptr_t from, uintptr_t to)
     return err == -EEXIST && window.forked ? 0 : err;
 }
 
+/* Meta words of a group and those before it. 0 or -errno. */
+static int map_meta_words(uintptr_t base, unsigned group)
+{
+    size_t bytes = (group + 1) * HK_SUPERSLABS_PER_GROUP * HK_SLABS_PER_SUPERSLAB * sizeof(uint16_t);
+    uintptr_t to = base - HK_META_BELOW + hk_round_up(bytes, hk_page_bytes);
+    int err = to > window.meta_end ? map_table(window.meta_end, to) : 0;
+    if (err == 0 && to > window.meta_end)
+        window.meta_end = to;
+    return err;
+}
+
 /* Tables of the next group. 0 or -errno. */
 static int map_group(uintptr_t base, unsigned group)
 {
-    uintptr_t meta_to = base - HK_META_BELOW +
-                        hk_round_up((group + 1) * HK_SUPERSLABS_PER_GROUP * HK_SLABS_PER_SUPERSLAB *
-                                        sizeof(uint16_t),
-                                    hk_page_bytes);
-    if (meta_to > window.meta_end) {
-        int err = map_table(window.meta_end, meta_to);
-        if (err != 0)
-            return err;
-        window.meta_end = meta_to;
-    }
-    uintptr_t at = base - HK_GROUPS_BELOW + (size_t)group * HK_GROUP_STRIDE;
-    return map_table(at, at + HK_GROUP_STRIDE); /* without a gap: groups are one mapping */
+    int err = map_meta_words(base, group);
+    uintptr_t at = base - HK_HEAPS_BELOW - ((size_t)group + 1) * HK_GROUP_STRIDE;
+    return err == 0 ? map_table(at, at + HK_GROUP_STRIDE) : err; /* without a gap: one mapping */
 }
 
 static bool try_window(uintptr_t base, uint32_t limit)
 {
-    base &= ~(uintptr_t)(HK_SUPERSLAB_BYTES - 1);
+    uintptr_t heaps = base - HK_HEAPS_BELOW;
     window.meta_end = base - HK_META_BELOW;
-    window.heaps_end = base - HK_HEAPS_BELOW;
-    if (map_group(base, 0) != 0) {
-        if (window.meta_end != base - HK_META_BELOW)
-            hk_os_unmap(base - HK_META_BELOW, window.meta_end - (base - HK_META_BELOW));
+    window.heaps_end = heaps + FIRST_HEAPS_BYTES;
+    if (map_table(heaps - HK_GROUP_STRIDE, window.heaps_end) != 0)
+        return false;
+    if (map_meta_words(base, 0) != 0) {
+        hk_os_unmap(heaps - HK_GROUP_STRIDE, HK_GROUP_STRIDE + FIRST_HEAPS_BYTES);
         return false;
     }
     window.groups = 1;
@@ -89,15 +95,25 @@ static bool try_window(uintptr_t base, uint32_t limit)
 static bool try_kernels_choice(void)
 {
     for (size_t bytes = (size_t)64 << 30; bytes >= (size_t)1 << 30; bytes /= 4) {
-        uintptr_t at = hk_os_reserve_anywhere(HK_GROUPS_BELOW + bytes + HK_SUPERSLAB_BYTES);
+        uintptr_t at = hk_os_reserve_anywhere(HK_TABLES_BELOW + bytes + HK_SUPERSLAB_BYTES);
         if (at == 0)
             continue;
-        hk_os_unmap(at, HK_GROUPS_BELOW + bytes + HK_SUPERSLAB_BYTES);
-        uintptr_t base = hk_round_up(at + HK_GROUPS_BELOW, HK_SUPERSLAB_BYTES);
+        hk_os_unmap(at, HK_TABLES_BELOW + bytes + HK_SUPERSLAB_BYTES);
+        uintptr_t base = hk_round_up(at + HK_TABLES_BELOW, HK_SUPERSLAB_BYTES);
         if (try_window(base, (uint32_t)(bytes >> HK_SUPERSLAB_SHIFT)))
             return true;
     }
     return false;
+}
+
+/* A base near an address: meta words and the first blocks in one GiB, the first group and the first heaps in
+ * another. */
+static uintptr_t base_near(uintptr_t address)
+{
+    uintptr_t first = HK_META_BELOW + 2 * HK_SUPERSLAB_BYTES;
+    uintptr_t last = HK_GIB - HK_SUPERSLAB_BYTES;
+    uintptr_t within = first + (address & (HK_GIB - 1)) % (last - first);
+    return (address & ~(uintptr_t)(HK_GIB - 1)) + (within & ~(uintptr_t)(HK_SUPERSLAB_BYTES - 1));
 }
 
 bool hk_window_find(void)
@@ -106,7 +122,7 @@ bool hk_window_find(void)
     for (unsigned z = 0; z < HK_COUNT_OF(zones); z++) {
         for (int attempt = 0; attempt < 3; attempt++) {
             seed = mix(seed);
-            if (try_window(zones[z].low + seed % zones[z].span, zones[z].limit))
+            if (try_window(base_near(zones[z].low + seed % zones[z].span), zones[z].limit))
                 return true;
         }
     }
