@@ -163,7 +163,8 @@ static void *take_slabs(size_t bytes, size_t align, bool *zeroed)
 {
     uint32_t n = hk_slabs_for(bytes);
     struct hk_cached block;
-    if (n > HK_RUN_LENGTHS && hk_big_last_take(bytes, align, &block))
+    if (n > HK_RUN_LENGTHS &&
+        (hk_big_last_take(bytes, align, &block) || hk_big_cache_take(bytes, align, &block)))
         return enter_kept(block.slab, bytes);
     int64_t slab = hk_slabs_take_resident(n, align, zeroed);
     if (slab < 0 && release_runs())
