@@ -61,7 +61,7 @@ class ListTest(Case):
         self.assertEqual(classes[48]["live_blocks"], 1000)
         self.assertEqual(classes[48]["in_bin_blocks"], 550)
         self.assertEqual(entry["bounds"], {"allocs_lag_blocks": 0, "frees_lag_blocks": 0})
-        self.assertEqual(entry["tunables"]["bin_cap"], 128)
+        self.assertEqual(entry["tunables"]["bin_cap"], 256)
         self.assertEqual(entry["tunables"]["purge_kind"], "dontneed")
 
     def test_every_counter_of_the_schema_is_there(self):

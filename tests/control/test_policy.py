@@ -44,13 +44,13 @@ class PolicyTest(Case):
             {"name": "l", "match": {"label": "batch"}, "tunables": {"bin_cap": 200}},
             {"name": "c", "match": {"comm": "renamed"}, "tunables": {"retain_percent": 50}}]})
         process = self.process(daemon)
-        shows(process, "bin_cap", "128", "default")
+        shows(process, "bin_cap", "256", "default")
         process.command("label batch")
         shows(process, "bin_cap", "200", "policy")
         process.command("comm renamed")
         shows(process, "retain_percent", "50", "policy")
         process.command("label ")
-        shows(process, "bin_cap", "128", "default")
+        shows(process, "bin_cap", "256", "default")
 
     def test_reload(self):
         daemon = self.daemon(config={"policies": [{"name": "a", "match": {}, "tunables": {"bin_cap": 200}}]})
@@ -63,7 +63,7 @@ class PolicyTest(Case):
         shows(process, "bin_cap", "201", "policy")
         daemon.write_config({})
         daemon.reload()
-        shows(process, "bin_cap", "128", "default")
+        shows(process, "bin_cap", "256", "default")
         self.assertEqual(client.call("info")["config"]["policies"], 0)
 
     def test_bad_file_changes_nothing(self):

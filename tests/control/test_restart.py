@@ -36,7 +36,7 @@ class RestartTest(Case):
         self.set(client, process.pid, {"bin_cap": 64, "refill_batch": 300, "refill_batch.256": 77})
         generation = self.set(client, process.pid, {"thp": "madvise"}, life_s=1000)
         first.end(signal.SIGKILL)
-        poll(lambda: process.command("show bin_cap")[::4] == ["128", "lapsed"], "the fall back")
+        poll(lambda: process.command("show bin_cap")[::4] == ["256", "lapsed"], "the fall back")
 
         second = self.daemon(directory=first.root)
         client = second.client()
@@ -55,7 +55,7 @@ class RestartTest(Case):
         result = client.call("tune.reset", pid=process.pid, names=["refill_batch.256", "bin_cap"],
                              wait_ms=60000)["results"][0]
         self.assertEqual(result["status"], "applied")
-        self.assertEqual(process.command("show bin_cap")[:2], ["128", "default"])
+        self.assertEqual(process.command("show bin_cap")[:2], ["256", "default"])
         self.assertNotIn("refill_batch.256", entry(client, process.pid)["tunables"])
         self.assertEqual(tuned(client, process.pid, "refill_batch")["value"], 300)
 
@@ -79,7 +79,7 @@ class RestartTest(Case):
         process.command("rehello")
         self.appears(client, process.pid)
         self.assertEqual(tuned(client, process.pid, "bin_cap")["source"], "default")
-        self.assertEqual(process.command("show bin_cap")[:2], ["128", "default"])
+        self.assertEqual(process.command("show bin_cap")[:2], ["256", "default"])
 
     def test_no_page_repeats_the_epochs_of_an_earlier_one(self):
         # Who has put a page in place of another looks for nothing but a change of that number.
@@ -111,12 +111,12 @@ class RestartTest(Case):
         self.appears(client, process.pid)
         poll(lambda: process.command("show bin_cap")[:2] == ["64", "policy"], "the policy")
         first.end(signal.SIGKILL)
-        poll(lambda: process.command("show bin_cap")[::4] == ["128", "lapsed"], "the fall back")
+        poll(lambda: process.command("show bin_cap")[::4] == ["256", "lapsed"], "the fall back")
         second = self.daemon(directory=first.root, policies={"a.json": {}})
         client = second.client()
         process.command("rehello")
         self.appears(client, process.pid)
-        poll(lambda: process.command("show bin_cap")[:2] == ["128", "default"], "the process's own value")
+        poll(lambda: process.command("show bin_cap")[:2] == ["256", "default"], "the process's own value")
 
     def family(self, daemon, *arguments):
         client = daemon.client()
@@ -163,8 +163,8 @@ class RestartTest(Case):
         def values(pid):
             return [tuned(client, pid, name)["value"] for name in ("bin_cap", "retain_percent", "thp")]
 
-        poll(lambda: values(child) == [128, 9, "madvise"], "the child's tuning")
-        self.assertEqual(values(parent.pid), [128, 9, "madvise"])
+        poll(lambda: values(child) == [256, 9, "madvise"], "the child's tuning")
+        self.assertEqual(values(parent.pid), [256, 9, "madvise"])
 
     def test_who_knows_more_teaches_the_others(self):
         first = self.daemon()

@@ -210,7 +210,7 @@ class SystemdTest(Case):
         # Whoever of them is named, both are meant.
         results = client.call("tune.reset", pid=child, wait_ms=60000)["results"]
         self.assertEqual({r["pid"]: r["status"] for r in results}, {parent.pid: "applied", child: "applied"})
-        self.assertEqual(parent.command("show bin_cap")[:2], ["128", "default"])
+        self.assertEqual(parent.command("show bin_cap")[:2], ["256", "default"])
         second.terminate()
         self.assertEqual(second.wait(), 0)
 

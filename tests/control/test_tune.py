@@ -48,7 +48,7 @@ class TuneTest(Case):
                              wait_ms=60000)["results"][0]
         self.assertEqual(result["status"], "applied")
         self.assertGreater(result["generation"], generation)
-        self.assertEqual(process.command("show bin_cap")[:2], ["128", "default"])
+        self.assertEqual(process.command("show bin_cap")[:2], ["256", "default"])
         self.assertEqual(process.command("show retain_bytes")[:2], [str(64 << 20), "operator"])
         client.call("tune.reset", all=True, wait_ms=60000)
         self.assertEqual(process.command("show retain_bytes")[:2], [str(2 << 20), "default"])
@@ -179,7 +179,7 @@ class TuneTest(Case):
             self.assertIn(name, error.message)
             self.assertEqual(error.data, {"param": name})
         self.assertEqual(process.command("page")[3], "0")
-        self.assertEqual(process.command("show bin_cap")[:2], ["128", "default"])
+        self.assertEqual(process.command("show bin_cap")[:2], ["256", "default"])
 
     def test_selector_is_wanted(self):
         daemon = self.daemon()
@@ -225,7 +225,7 @@ class TuneTest(Case):
         self.appears(client, process.pid)
         client.call("tune.set", pid=process.pid, tunables={"bin_cap": 64}, wait_ms=60000)
         os.kill(daemon.pid, signal.SIGSTOP)
-        poll(lambda: process.command("show bin_cap")[::4] == ["128", "lapsed"], "the fall back")
+        poll(lambda: process.command("show bin_cap")[::4] == ["256", "lapsed"], "the fall back")
         os.kill(daemon.pid, signal.SIGCONT)
         poll(lambda: process.command("show bin_cap")[:2] == ["64", "operator"], "the values")
 
@@ -253,7 +253,7 @@ class TuneTest(Case):
                      process.command("show bin_cap"), "news of the life")
         self.assertEqual(words[:2], ["64", "operator"])
         self.assertLess(int(words[3]), 15)
-        poll(lambda: process.command("show bin_cap")[:2] == ["128", "default"], "the end of the life")
+        poll(lambda: process.command("show bin_cap")[:2] == ["256", "default"], "the end of the life")
 
     def test_new_daemon_takes_the_operators_values_back(self):
         daemon = self.daemon(policies={"a.json": {"policies": [
@@ -279,7 +279,7 @@ class TuneTest(Case):
         self.assertIn(tuned(client, process.pid, "thp")["remaining_s"], range(900, 1001))
         # And it can be taken away as if nothing had happened.
         client.call("tune.reset", pid=process.pid, wait_ms=60000)
-        self.assertEqual(process.command("show bin_cap")[:2], ["128", "default"])
+        self.assertEqual(process.command("show bin_cap")[:2], ["256", "default"])
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class UsersTest(Case):
                                                            tunables={"bin_cap": 64}))
         self.assertEqual([r["pid"] for r in answer["result"]["results"]], [alices.pid])
         bobs.command("slow")
-        self.assertEqual(bobs.command("show bin_cap")[0], "128")
+        self.assertEqual(bobs.command("show bin_cap")[0], "256")
 
         # The dead are theirs as well, as records and as sums.
         bobs.kill()
