@@ -41,6 +41,7 @@ static struct {
     bool unfolded;        /* totals are still the parent's */
     _Atomic(bool) behind; /* some heap had not seen the applied generation when last counted */
     hk_au64 published_changes;
+    uint64_t others_published; /* hk_process_changes at that time */
     uint64_t generation_counted;
     hk_au64 shared_due_ns;
     uint64_t full_until_ns;    /* no cell was to be had, and none is looked for before */
@@ -140,6 +141,7 @@ static bool claim_area(void)
     pub.area_cell = cell;
     pub.shared = NULL;
     atomic_store_explicit(&pub.published_changes, UINT64_MAX, memory_order_relaxed);
+    pub.others_published = UINT64_MAX;
     atomic_store_explicit(&pub.area, a, memory_order_release);
     hk_process_reckon();
     copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
@@ -318,11 +320,19 @@ static void store_process(struct hk_area *a)
         pub.generation_counted = generation;
         pub.behind = behind != 0;
         atomic_store_explicit(&hk_process.heaps_behind, behind, memory_order_relaxed);
+        pub.others_published = UINT64_MAX;
     }
     /* What a reader sees applied has its verdicts stored. */
     atomic_thread_fence(memory_order_release);
     hk_process_reckon();
-    copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
+    /* A program of big blocks comes here with each: then only what those change is copied. */
+    enum { BIG = HK_PROCESS_AT(retained_bytes), BIG_WORDS = HK_PROCESS_AT(big_cache_hits_total) + 1 - BIG };
+    uint64_t others = hk_total(&hk_process_changes);
+    if (others == pub.others_published)
+        copy_words((hk_au64 *)&a->counters + BIG, (const hk_au64 *)&hk_process + BIG, BIG_WORDS);
+    else
+        copy_words((hk_au64 *)&a->counters, (const hk_au64 *)&hk_process, HK_PROCESS_COUNTERS);
+    pub.others_published = others;
     stamp(&a->stamp);
 }
 
