@@ -1,7 +1,7 @@
 /*
  * instants.c - the allocator cut at every instruction of its slow paths.
  *
- * usage: instants exit|lost
+ * usage: instants exit|lost EVERY     (of so many instants one; 1: all)
  *
  *   exit   a signal handler interrupts malloc or free there and calls exit(); what runs then allocates and
  * frees lost   another thread forks there; the child's next thread gets the heap as it was left
@@ -48,7 +48,9 @@ static struct {
 } held[BLOCKS];
 
 static void (*at_instant)(void);
-static unsigned in_call; /* instructions since it began */
+static unsigned every;      /* instants apart */
+static unsigned in_call;    /* instructions since it began */
+static unsigned call, only; /* its number; the one to be cut, 0: all */
 
 static void trapped(int number)
 {
@@ -57,10 +59,18 @@ static void trapped(int number)
         at_instant();
 }
 
-static void *stepped_malloc(size_t size)
+/* What follows is stepped through, if it is to be. */
+static inline __attribute__((always_inline)) void begin_call(void)
 {
     in_call = 0;
-    STEP();
+    call++;
+    if (only == 0 || call == only)
+        STEP();
+}
+
+static void *stepped_malloc(size_t size)
+{
+    begin_call();
     void *p = malloc(size);
     STEP_OFF();
     return p;
@@ -68,8 +78,7 @@ static void *stepped_malloc(size_t size)
 
 static void stepped_free(void *p)
 {
-    in_call = 0;
-    STEP();
+    begin_call();
     free(p);
     STEP_OFF();
 }
@@ -171,32 +180,38 @@ static void count_down(void)
         exit(0);
 }
 
-/* Whether the life was cut before its end. */
-static bool cut_at(unsigned instant)
+/* Lives until so many instants after the beginning of a slow call, or to the end. The status. */
+static int cut_at(unsigned number, unsigned instant)
 {
+    enum { LIVED = 77 };
     pid_t pid = fork();
     if (pid == 0) {
         alarm(60);
         use_all_sizes();
+        only = number;
+        call = 0;
         instants_left = instant;
         atexit(check_heap);
         live();
-        _exit(77);
+        _exit(call < number ? LIVED + 1 : LIVED);
     }
     int status = -1;
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid, "fork: %s", strerror(errno));
-    CHECK(status == 0 || status == 77 << 8, "cut at instant %u, a process ended with status %#x", instant,
-          (unsigned)status);
-    return status == 0;
+    CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) >= LIVED),
+          "cut in call %u at instant %u, a process ended with status %#x", number, instant, (unsigned)status);
+    return WEXITSTATUS(status) == 0 ? 0 : WEXITSTATUS(status) - LIVED + 1;
 }
 
 static unsigned cut_by_exit(void)
 {
-    unsigned instant = getenv("FIRST") ? atoi(getenv("FIRST")) : 0;
+    unsigned cuts = 0;
+    int how = 0;
     at_instant = count_down;
-    while (cut_at(instant))
-        instant++;
-    return instant;
+    for (unsigned number = 1; how < 2; number++) {
+        for (unsigned at = number % every; (how = cut_at(number, at)) == 0; at += every)
+            cuts++;
+    }
+    return cuts;
 }
 
 /* ---- lost ---- */
@@ -204,8 +219,12 @@ static unsigned cut_by_exit(void)
 static sem_t stopped, go_on;
 static _Atomic(bool) done;
 
+static unsigned passed;
+
 static void stop(void)
 {
+    if (passed++ % every != 0)
+        return;
     sem_post(&stopped);
     while (sem_wait(&go_on) != 0)
         ;
@@ -244,7 +263,7 @@ static unsigned cut_by_fork(void)
     at_instant = stop;
     CHECK(sem_init(&stopped, 0, 0) == 0 && sem_init(&go_on, 0, 0) == 0, "sem_init");
     CHECK(pthread_create(&thread, NULL, live_stepped, NULL) == 0, "no thread");
-    for (;; instant++) {
+    for (;; instant += every) {
         while (sem_wait(&stopped) != 0)
             ;
         if (atomic_load(&done))
@@ -256,15 +275,16 @@ static unsigned cut_by_fork(void)
         sem_post(&go_on);
     }
     pthread_join(thread, NULL);
-    return instant;
+    return instant / every;
 }
 
 int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = trapped, .sa_flags = SA_RESTART};
-    CHECK(argc == 2, "usage: instants exit|lost");
+    CHECK(argc == 3 && atoi(argv[2]) > 0, "usage: instants exit|lost EVERY");
+    every = (unsigned)atoi(argv[2]);
     CHECK(sigaction(SIGTRAP, &action, NULL) == 0, "sigaction");
     unsigned instants = strcmp(argv[1], "exit") == 0 ? cut_by_exit() : cut_by_fork();
-    CHECK(instants > 1000, "only %u instants were cut", instants);
+    CHECK(instants > 100, "only %u instants were cut", instants);
     return 0;
 }
