@@ -43,15 +43,20 @@ struct hk_traffic {
     unsigned pushed, popped;
 };
 
-/* malloc's share follows from free's and from what is left. A signal handler that interrupted either and
- * never returned leaves one block uncounted: it is as if it had been put too. */
+/* The same for a bin as a slow path left it that was interrupted by a signal handler and is never gone back
+ * to. May empty it. */
+struct hk_traffic hk_traffic_of_cut(struct hk_heap *heap, unsigned size_class);
+
+/* malloc's share follows from free's and from what is left. A free that a signal handler interrupted for ever
+ * counts, and its block as allocated again. */
 HK_INLINE struct hk_traffic hk_traffic_of(struct hk_heap *heap, unsigned size_class)
 {
-    unsigned pushed = heap->state[size_class].given - hk_bin_of(heap, size_class)->room;
-    unsigned before = heap->state[size_class].listed, length = hk_bin_length(heap, size_class);
-    if (HK_UNLIKELY(before + pushed < length))
-        pushed = length - before;
-    return (struct hk_traffic){.pushed = pushed, .popped = before + pushed - length};
+    const struct hk_bin_state *st = &heap->state[size_class];
+    unsigned pushed = st->given - hk_bin_of(heap, size_class)->room;
+    unsigned most = st->listed + pushed, length = hk_bin_length(heap, size_class);
+    if (HK_UNLIKELY(pushed > st->given || length > most))
+        return hk_traffic_of_cut(heap, size_class);
+    return (struct hk_traffic){.pushed = pushed, .popped = most - length};
 }
 
 /* Enters traffic and begins counting anew. */

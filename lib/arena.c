@@ -39,10 +39,10 @@ int hk_arena_map_heap(unsigned id, size_t stride)
     return ok ? 0 : ENOMEM;
 }
 
-uintptr_t hk_arena_map_places(uintptr_t end, size_t bytes)
+uintptr_t hk_arena_map_places(uintptr_t end)
 {
     hk_lock_take(&hk_ss.lock);
-    uintptr_t now = hk_window_map_places(end, bytes);
+    uintptr_t now = hk_window_map_places(end);
     hk_lock_drop(&hk_ss.lock);
     return now;
 }

@@ -172,9 +172,10 @@ int hk_arena_init(void);
 /* Maps table memory for heap number id (1..HK_MAX_HEAPS), each of stride bytes. 0 or ENOMEM. */
 int hk_arena_map_heap(unsigned id, size_t stride);
 
-/* Maps at least bytes more for places of bins, which end at `end` so far (0: there are none). Returns where
- * they end now, 0 without memory. Called by one thread at a time. */
-uintptr_t hk_arena_map_places(uintptr_t end, size_t bytes);
+/* Maps so much more for places of bins, which end at `end` so far (0: there are none). Returns where they end
+ * now, 0 without memory. Called by one thread at a time. */
+#define HK_PLACES_STEP ((size_t)128 << 10)
+uintptr_t hk_arena_map_places(uintptr_t end);
 
 /* Opens at least one SuperSlab, more where the process is larger, unless another thread just has.
  * false: no memory. */

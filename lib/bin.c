@@ -105,6 +105,7 @@ static bool refill(struct hk_heap *heap, unsigned size_class)
         return false;
     if (got < want)
         memmove(first, first + (want - got), got * sizeof *first);
+    hk_set_room(heap, size_class, 0); /* what there was may be more than places are left */
     HK_IN_ORDER();
     hk_bin_of(heap, size_class)->top = st->bottom + got * (uint32_t)sizeof *first;
     st->listed = (uint16_t)got;
@@ -136,7 +137,7 @@ bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *bl
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     unsigned pushed = st->given, most = st->listed + pushed, length = hk_bin_length(heap, size_class);
     unsigned popped = most - length;
-    if (!hk_control_is_quiet(heap) || bin->room != 0 || popped > most || popped * 2 < pushed ||
+    if (!hk_control_is_quiet(heap) || bin->room != 0 || popped - 1 >= most || popped * 2 < pushed ||
         popped < most / 4 || most < hk_bin_param(&hk_bin_params[size_class].cap) || most > st->capacity ||
         hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes) ||
         hk_param(HK_TUNE_soft_limit_bytes) != 0)
@@ -150,7 +151,8 @@ bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *bl
     hk_set(&row->frees_lag_blocks, popped);
     st->listed = (uint16_t)length;
     st->given = (uint16_t)popped;
-    bin->room = popped - 1;
+    bin->room = popped - 1; /* popped is not 0 */
+    HK_IN_ORDER();
     hk_bin_push(heap, bin, block);
     hk_publish_class(heap, size_class);
     return true;
@@ -216,6 +218,7 @@ void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
         if (has_none)
             return;
     }
-    hk_bin_push(heap, bin, block);
     bin->room--;
+    HK_IN_ORDER();
+    hk_bin_push(heap, bin, block);
 }

@@ -34,6 +34,17 @@ void hk_bin_grow(struct hk_heap *heap, unsigned size_class, unsigned blocks)
         hk_places_give(from, capacity);
 }
 
+struct hk_traffic hk_traffic_of_cut(struct hk_heap *heap, unsigned size_class)
+{
+    const struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin *bin = hk_bin_of(heap, size_class);
+    unsigned pushed = bin->room <= st->given ? st->given - bin->room : 0, most = st->listed + pushed;
+    if (hk_bin_length(heap, size_class) > st->capacity)
+        bin->top = st->bottom; /* it was on its way to other places */
+    unsigned length = hk_bin_length(heap, size_class);
+    return (struct hk_traffic){.pushed = pushed, .popped = most > length ? most - length : 0};
+}
+
 /* ---- flush ---- */
 
 /* Flushes all but the newest keep blocks of a bin that has just been accounted for. */
@@ -181,26 +192,16 @@ void hk_heap_disown(struct hk_heap *heap)
     }
 }
 
-/* How many blocks a bin of a lost thread has: none if the fork came while it moved to other places. */
-static unsigned recount_places(struct hk_heap *heap, unsigned size_class)
-{
-    const struct hk_bin_state *st = &heap->state[size_class];
-    struct hk_bin *bin = hk_bin_of(heap, size_class);
-    if (bin->top < st->bottom || (bin->top - st->bottom) / sizeof(void *) > st->capacity)
-        bin->top = st->bottom;
-    return hk_bin_length(heap, size_class);
-}
-
 /* Puts a bin of a lost thread right: what it really holds, and totals to match. Returns its bytes. */
 static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     struct hk_bin_state *st = &heap->state[size_class];
     struct hk_class_row *row = &heap->totals[size_class];
-    unsigned pushed = bin->room <= st->given ? st->given - bin->room : 0; /* the fork may have come between */
-    unsigned held = recount_places(heap, size_class);
-    hk_add(&row->frees_total, pushed);
-    hk_add(&row->allocs_total, st->listed + pushed > held ? st->listed + pushed - held : 0);
+    struct hk_traffic t = hk_traffic_of_cut(heap, size_class);
+    unsigned held = hk_bin_length(heap, size_class);
+    hk_add(&row->frees_total, t.pushed);
+    hk_add(&row->allocs_total, t.popped);
     bin->room = 0;
     st->given = 0;
     st->listed = (uint16_t)held;

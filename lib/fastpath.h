@@ -50,8 +50,10 @@ HK_INLINE void hk_free(void *p)
         hk_free_slow(p);
         return;
     }
-    hk_bin_push(heap, bin, p);
+    /* First, so that who interrupts this and never returns finds no room that there is no place for. */
     bin->room = room;
+    atomic_signal_fence(memory_order_release);
+    hk_bin_push(heap, bin, p);
 }
 
 #endif

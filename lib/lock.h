@@ -14,30 +14,36 @@
 #include "lib/os.h"
 #include "shm/layout.h"
 
+/* The word is 0 or says who has the lock, in one store: a signal may come between any two. Its low half is
+ * what waiters sleep on. */
 struct hk_lock {
-    hk_au32 state;                /* 0 free, 1 held, 2 held and somebody may wait */
-    uint32_t nested;              /* guarded by the lock */
-    _Atomic(const char *) holder; /* &hk_lock_self of the thread that has it; NULL */
+    hk_au64 word;    /* 0 free; the holder's address, shifted, and the bits below */
+    uint32_t nested; /* guarded by the lock */
 };
+
+enum { HK_LOCK_HELD = 1, HK_LOCK_WAITED_FOR = 2, HK_LOCK_SHIFT = 2 };
+
+HK_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "waiters look at a word's first half");
 
 /* Its address is the thread. */
 extern __thread char hk_lock_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+HK_INLINE uint64_t hk_lock_mine(void)
+{
+    return (uint64_t)(uintptr_t)&hk_lock_self << HK_LOCK_SHIFT | HK_LOCK_HELD;
+}
+
 HK_INLINE void hk_lock_init(struct hk_lock *lock)
 {
-    atomic_store_explicit(&lock->state, 0, memory_order_relaxed);
-    atomic_store_explicit(&lock->holder, NULL, memory_order_relaxed);
+    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
     lock->nested = 0;
 }
 
 HK_INLINE bool hk_lock_try(struct hk_lock *lock)
 {
-    uint32_t free_state = 0;
-    if (!atomic_compare_exchange_strong_explicit(&lock->state, &free_state, 1, memory_order_acquire,
-                                                 memory_order_relaxed))
-        return false;
-    atomic_store_explicit(&lock->holder, &hk_lock_self, memory_order_relaxed);
-    return true;
+    uint64_t unheld = 0;
+    return atomic_compare_exchange_strong_explicit(&lock->word, &unheld, hk_lock_mine(), memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 /* Waits for a lock that was not to be had at once. */
@@ -48,11 +54,21 @@ HK_INLINE void hk_lock_wait(struct hk_lock *lock)
 #if defined(__x86_64__)
         __builtin_ia32_pause();
 #endif
-        if (atomic_load_explicit(&lock->state, memory_order_relaxed) == 0 && hk_lock_try(lock))
+        if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 && hk_lock_try(lock))
             return;
     }
-    while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0)
-        hk_os_futex_wait(&lock->state, 2);
+    for (;;) {
+        uint64_t now = 0;
+        /* Whoever has slept wakes the next: others may still sleep. */
+        if (atomic_compare_exchange_strong_explicit(&lock->word, &now, hk_lock_mine() | HK_LOCK_WAITED_FOR,
+                                                    memory_order_acquire, memory_order_relaxed))
+            return;
+        uint64_t waited_for = now | HK_LOCK_WAITED_FOR;
+        if (now == waited_for ||
+            atomic_compare_exchange_strong_explicit(&lock->word, &now, waited_for, memory_order_relaxed,
+                                                    memory_order_relaxed))
+            hk_os_futex_wait(&lock->word, (uint32_t)waited_for);
+    }
 }
 
 /* A thread that has the lock already comes from a signal handler that interrupted it and calls exit(), or
@@ -61,12 +77,11 @@ HK_INLINE void hk_lock_wait(struct hk_lock *lock)
 HK_INLINE void hk_lock_take(struct hk_lock *lock)
 {
     if (HK_UNLIKELY(!hk_lock_try(lock))) {
-        if (atomic_load_explicit(&lock->holder, memory_order_relaxed) == &hk_lock_self) {
+        uint64_t now = atomic_load_explicit(&lock->word, memory_order_relaxed);
+        if ((now & ~(uint64_t)HK_LOCK_WAITED_FOR) == hk_lock_mine())
             lock->nested++;
-            return;
-        }
-        hk_lock_wait(lock);
-        atomic_store_explicit(&lock->holder, &hk_lock_self, memory_order_relaxed);
+        else
+            hk_lock_wait(lock);
     }
 }
 
@@ -76,9 +91,9 @@ HK_INLINE void hk_lock_drop(struct hk_lock *lock)
         lock->nested--;
         return;
     }
-    atomic_store_explicit(&lock->holder, NULL, memory_order_relaxed);
-    if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2)
-        hk_os_futex_wake(&lock->state, 1);
+    uint64_t was = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
+    if ((was & HK_LOCK_WAITED_FOR) != 0)
+        hk_os_futex_wake(&lock->word, 1);
 }
 
 #endif

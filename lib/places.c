@@ -7,6 +7,8 @@
 #define LEAST_SHIFT 4
 #define LEVELS      10 /* 16, 32, ... 8192 blocks */
 
+HK_STATIC_ASSERT((HK_PLACES_MOST + 1) * sizeof(void *) + HK_CACHE_LINE <= HK_PLACES_STEP,
+                 "one step has room for the longest array");
 HK_STATIC_ASSERT(HK_PLACES_MOST == 1 << (LEAST_SHIFT + LEVELS - 1), "the longest array is the last level's");
 
 static struct {
@@ -48,11 +50,12 @@ static void **take_new(unsigned level)
 {
     size_t bytes = bytes_of(level);
     if (places.end - places.next < bytes) {
-        uintptr_t end = hk_arena_map_places(places.end, bytes);
+        uintptr_t end = hk_arena_map_places(places.end);
         if (end == 0)
             return NULL;
         if (places.end == 0)
             places.next = hk_arena_base() - HK_PLACES_BELOW;
+        atomic_signal_fence(memory_order_seq_cst); /* a fork in between: all is as before */
         places.end = end;
     }
     void **array = (void **)places.next;

@@ -257,7 +257,7 @@ static void fold_totals(struct hk_heap *heap)
 {
     if (!pub.unfolded)
         return;
-    hk_heap_settle(heap);
+    hk_heap_learn(heap);
     for (unsigned c = 0; c < HK_CLASSES; c++)
         fold_class(c);
     pub.unfolded = false;

@@ -154,10 +154,10 @@ bool hk_window_map_heap(unsigned id, size_t stride)
     return true;
 }
 
-uintptr_t hk_window_map_places(uintptr_t end, size_t bytes)
+/* In steps of one length: a step that a fork found mapped and not recorded is mapped wholly. */
+uintptr_t hk_window_map_places(uintptr_t end)
 {
-    uintptr_t from = end != 0 ? end : hk_arena_base() - HK_PLACES_BELOW;
-    uintptr_t to = from + hk_round_up(bytes, HK_SLAB_BYTES);
+    uintptr_t from = end != 0 ? end : hk_arena_base() - HK_PLACES_BELOW, to = from + HK_PLACES_STEP;
     return to <= hk_arena_base() - HK_META_BELOW && map_table(from, to) == 0 ? to : 0;
 }
 

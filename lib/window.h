@@ -17,9 +17,9 @@ bool hk_window_map_tables(uint32_t superslabs);
 /* Maps memory for heap number id. */
 bool hk_window_map_heap(unsigned id, size_t stride);
 
-/* Maps at least bytes more of the places of bins, that end at `end` so far (0: none). Their new end, 0
+/* Maps HK_PLACES_STEP bytes more of the places of bins, that end at `end` so far (0: none). Their new end, 0
  * without memory. */
-uintptr_t hk_window_map_places(uintptr_t end, size_t bytes);
+uintptr_t hk_window_map_places(uintptr_t end);
 
 /* In a forked child: tables may have been mapped further than was noted. */
 void hk_window_after_fork(void);
