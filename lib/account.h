@@ -51,7 +51,7 @@ struct hk_traffic hk_traffic_of_cut(struct hk_heap *heap, unsigned size_class);
  * counts, and its block as allocated again. */
 HK_INLINE struct hk_traffic hk_traffic_of(struct hk_heap *heap, unsigned size_class)
 {
-    const struct hk_bin_state *st = &heap->state[size_class];
+    const struct hk_bin_state *st = &heap->classes[size_class].state;
     unsigned pushed = st->given - hk_bin_of(heap, size_class)->room;
     unsigned most = st->listed + pushed, length = hk_bin_length(heap, size_class);
     if (HK_UNLIKELY(pushed > st->given || length > most))
@@ -62,14 +62,14 @@ HK_INLINE struct hk_traffic hk_traffic_of(struct hk_heap *heap, unsigned size_cl
 /* Enters traffic and begins counting anew. */
 HK_INLINE void hk_note_traffic(struct hk_heap *heap, unsigned size_class, struct hk_traffic t)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
     uint64_t bytes = hk_classes[size_class].bytes;
     unsigned room = hk_bin_of(heap, size_class)->room;
     heap->room_bytes -= (st->given - room) * bytes;
     st->listed = (uint16_t)hk_bin_length(heap, size_class);
     st->given = (uint16_t)room;
-    hk_add(&heap->totals[size_class].frees_total, t.pushed);
-    hk_add(&heap->totals[size_class].allocs_total, t.popped);
+    hk_add(&heap->classes[size_class].totals.frees_total, t.pushed);
+    hk_add(&heap->classes[size_class].totals.allocs_total, t.popped);
     hk_add(&heap->cache_bytes, ((uint64_t)t.pushed - t.popped) * bytes);
 }
 
@@ -80,13 +80,14 @@ HK_INLINE unsigned hk_account(struct hk_heap *heap, unsigned size_class, bool *b
     struct hk_traffic t = hk_traffic_of(heap, size_class);
     *balanced = t.pushed != 0 && t.popped * 2 >= t.pushed;
     hk_note_traffic(heap, size_class, t);
-    return heap->state[size_class].listed;
+    return heap->classes[size_class].state.listed;
 }
 
 /* Blocks that the bin may have at present. */
 HK_INLINE unsigned hk_bin_limit(const struct hk_heap *heap, unsigned size_class)
 {
-    unsigned limit = heap->state[size_class].limit, most = hk_bin_param(&hk_bin_params[size_class].cap);
+    unsigned limit = heap->classes[size_class].state.limit,
+             most = hk_bin_param(&hk_bin_params[size_class].cap);
     if (HK_UNLIKELY(hk_get(&heap->cache_bytes) > hk_param(HK_TUNE_heap_cache_bytes) ||
                     hk_retain_over_soft_limit()))
         return 1;
@@ -103,14 +104,14 @@ HK_INLINE uint64_t hk_held_bytes(const struct hk_heap *heap)
  * its present room is free to be given anew. */
 HK_INLINE uint64_t hk_spare_bytes(const struct hk_heap *heap, unsigned size_class)
 {
-    uint64_t own = (uint64_t)heap->state[size_class].given * hk_classes[size_class].bytes;
+    uint64_t own = (uint64_t)heap->classes[size_class].state.given * hk_classes[size_class].bytes;
     uint64_t held = hk_held_bytes(heap) - own, limit = hk_param(HK_TUNE_heap_cache_bytes);
     return held < limit ? limit - held : 0;
 }
 
 HK_INLINE void hk_set_room(struct hk_heap *heap, unsigned size_class, unsigned room)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
     heap->room_bytes += ((uint64_t)room - st->given) * hk_classes[size_class].bytes;
     st->given = (uint16_t)room;
     hk_bin_of(heap, size_class)->room = room;
@@ -120,9 +121,9 @@ HK_INLINE void hk_set_room(struct hk_heap *heap, unsigned size_class, unsigned r
  * would look all the time, unless the heap's cache is full or there are no places. */
 HK_INLINE void hk_give_room(struct hk_heap *heap, unsigned size_class, unsigned limit)
 {
-    unsigned listed = heap->state[size_class].listed, bytes = hk_classes[size_class].bytes;
+    unsigned listed = heap->classes[size_class].state.listed, bytes = hk_classes[size_class].bytes;
     unsigned room = limit > listed ? limit - listed : 0, least = limit / 4 + 1;
-    unsigned places = heap->state[size_class].capacity - listed;
+    unsigned places = heap->classes[size_class].state.capacity - listed;
     room = room > least ? room : least;
     room = room < places ? room : places;
     uint64_t spare = hk_spare_bytes(heap, size_class);
@@ -134,9 +135,9 @@ HK_INLINE void hk_give_room(struct hk_heap *heap, unsigned size_class, unsigned 
 /* What the bin's published row may lag by. */
 HK_INLINE void hk_state_bounds(struct hk_heap *heap, unsigned size_class)
 {
-    const struct hk_bin_state *st = &heap->state[size_class];
-    hk_set(&heap->totals[size_class].allocs_lag_blocks, st->listed + st->given);
-    hk_set(&heap->totals[size_class].frees_lag_blocks, st->given);
+    const struct hk_bin_state *st = &heap->classes[size_class].state;
+    hk_set(&heap->classes[size_class].totals.allocs_lag_blocks, st->listed + st->given);
+    hk_set(&heap->classes[size_class].totals.frees_lag_blocks, st->given);
 }
 
 #endif

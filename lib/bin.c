@@ -20,7 +20,7 @@
  * end[-2], ... Returns how many. */
 static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, void **end)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
     uint64_t received = 0;
     unsigned got = 0;
     if (st->current != 0) {
@@ -61,7 +61,7 @@ static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, v
     }
     heap->busy = 0;
     if (received != 0)
-        hk_add(&heap->totals[size_class].remote_frees_received_total, received);
+        hk_add(&heap->classes[size_class].totals.remote_frees_received_total, received);
     return got;
 }
 
@@ -78,7 +78,7 @@ static uint64_t make_spare(struct hk_heap *heap, unsigned size_class, unsigned w
 /* How many blocks to take: a batch that starts small and doubles, within what the heap may hold. */
 static unsigned refill_count(struct hk_heap *heap, unsigned size_class)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
     unsigned batch = hk_bin_param(&hk_bin_params[size_class].batch);
     unsigned n = st->fill < batch ? st->fill : batch;
     st->fill = (uint16_t)(n * 2 < batch ? n * 2 : batch);
@@ -96,8 +96,8 @@ static unsigned refill_count(struct hk_heap *heap, unsigned size_class)
 /* Takes blocks out of slabs into the bin, which is empty. The lowest comes to lie on top. */
 static bool refill(struct hk_heap *heap, unsigned size_class)
 {
-    struct hk_class_row *row = &heap->totals[size_class];
-    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_class_row *row = &heap->classes[size_class].totals;
+    struct hk_bin_state *st = &heap->classes[size_class].state;
     unsigned want = refill_count(heap, size_class);
     void **first = hk_place(heap, st->bottom);
     unsigned got = pull(heap, size_class, want, first + want);
@@ -132,8 +132,8 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
  * they might have before, and nothing is to be decided. The empty heap is of no epoch. */
 bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *block)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
-    struct hk_class_row *row = &heap->totals[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
+    struct hk_class_row *row = &heap->classes[size_class].totals;
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     unsigned pushed = st->given, most = st->listed + pushed, length = hk_bin_length(heap, size_class);
     unsigned popped = most - length;
@@ -161,7 +161,7 @@ bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *bl
 /* Room for twice as many as there are places, within the cap. */
 static unsigned wider(const struct hk_heap *heap, unsigned size_class)
 {
-    unsigned twice = heap->state[size_class].capacity * 2u,
+    unsigned twice = heap->classes[size_class].state.capacity * 2u,
              cap = hk_bin_param(&hk_bin_params[size_class].cap);
     return twice < cap ? twice : cap;
 }
@@ -176,13 +176,13 @@ static void renew_room(struct hk_heap *heap, unsigned size_class)
         limit = hk_bin_overflow(heap, size_class, limit);
     else if (balanced && limit > 1)
         limit = wider(heap, size_class);
-    if (HK_UNLIKELY(limit > heap->state[size_class].capacity))
+    if (HK_UNLIKELY(limit > heap->classes[size_class].state.capacity))
         hk_bin_grow(heap, size_class, limit);
-    listed = heap->state[size_class].listed;
+    listed = heap->classes[size_class].state.listed;
     uint64_t spare = make_spare(heap, size_class, limit > listed ? limit - listed : 1);
     /* The largest classes' few blocks may be more than there may be; and there may be no memory for places.
      */
-    if (HK_UNLIKELY((spare == 0 && listed != 0) || listed >= heap->state[size_class].capacity))
+    if (HK_UNLIKELY((spare == 0 && listed != 0) || listed >= heap->classes[size_class].state.capacity))
         hk_bin_flush(heap, size_class);
     hk_give_room(heap, size_class, limit);
     hk_state_bounds(heap, size_class);
@@ -194,7 +194,7 @@ static void renew_room(struct hk_heap *heap, unsigned size_class)
  * stay. */
 static void pass_on(struct hk_heap *heap, unsigned size_class, void *block)
 {
-    struct hk_class_row *row = &heap->totals[size_class];
+    struct hk_class_row *row = &heap->classes[size_class].totals;
     bool emptied = false;
     unsigned remote = hk_flush_blocks(heap->id, size_class, &block, 1, &emptied);
     hk_add(&row->frees_total, 1);
@@ -210,7 +210,7 @@ void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
     hk_control_check(heap);
     /* There may be room after all: the check may have flushed, or the thread has only now got its heap. */
     if (bin->room == 0) {
-        const struct hk_bin_state *st = &heap->state[size_class];
+        const struct hk_bin_state *st = &heap->classes[size_class].state;
         bool has_none = st->given == 0 && st->listed == 0 && hk_bin_length(heap, size_class) == 0;
         if (has_none)
             pass_on(heap, size_class, block);

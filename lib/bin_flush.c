@@ -17,7 +17,7 @@
 /* In a fork cut between bottom and top the bin counts as empty (recount_places). */
 void hk_bin_grow(struct hk_heap *heap, unsigned size_class, unsigned blocks)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     unsigned length = hk_bin_length(heap, size_class), capacity = st->capacity;
     void **from = hk_place(heap, st->bottom) - 1, **to;
@@ -30,13 +30,13 @@ void hk_bin_grow(struct hk_heap *heap, unsigned size_class, unsigned blocks)
     HK_IN_ORDER();
     bin->top = bottom + length * (uint32_t)sizeof *to;
     st->capacity = (uint16_t)hk_places_capacity(blocks);
-    if (from != heap->places[size_class])
+    if (from != heap->classes[size_class].places)
         hk_places_give(from, capacity);
 }
 
 struct hk_traffic hk_traffic_of_cut(struct hk_heap *heap, unsigned size_class)
 {
-    const struct hk_bin_state *st = &heap->state[size_class];
+    const struct hk_bin_state *st = &heap->classes[size_class].state;
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     unsigned pushed = bin->room <= st->given ? st->given - bin->room : 0, most = st->listed + pushed;
     if (hk_bin_length(heap, size_class) > st->capacity)
@@ -50,8 +50,8 @@ struct hk_traffic hk_traffic_of_cut(struct hk_heap *heap, unsigned size_class)
 /* Flushes all but the newest keep blocks of a bin that has just been accounted for. */
 static void flush_beyond(struct hk_heap *heap, unsigned size_class, unsigned keep)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
-    struct hk_class_row *row = &heap->totals[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
+    struct hk_class_row *row = &heap->classes[size_class].totals;
     struct hk_bin *bin = hk_bin_of(heap, size_class);
     void **first = hk_place(heap, st->bottom);
     unsigned count = st->listed - keep;
@@ -75,8 +75,8 @@ static void flush_beyond(struct hk_heap *heap, unsigned size_class, unsigned kee
  * emptied; one that overflows and refills in turn is allowed more. */
 unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned limit)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
-    const struct hk_class_row *row = &heap->totals[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
+    const struct hk_class_row *row = &heap->classes[size_class].totals;
     unsigned most = hk_bin_param(&hk_bin_params[size_class].cap);
     bool passing_through = hk_get(&row->allocs_total) == st->allocs_at_overflow;
     bool alternating = (uint32_t)hk_get(&row->refills_total) != st->refills_at_overflow;
@@ -96,7 +96,7 @@ unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned lim
 
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class)
 {
-    struct hk_bin_state *st = &heap->state[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
     bool balanced;
     if (hk_bin_length(heap, size_class) == 0 && st->listed == 0 && st->given == 0)
         return;
@@ -139,8 +139,8 @@ void hk_bin_bypass(uint32_t slab, unsigned size_class, void *block)
 
 void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class)
 {
-    hk_add(&heap->totals[size_class].frees_total, 1);
-    hk_add(&heap->totals[size_class].flushed_blocks_total, 1);
+    hk_add(&heap->classes[size_class].totals.frees_total, 1);
+    hk_add(&heap->classes[size_class].totals.flushed_blocks_total, 1);
     hk_publish_class(heap, size_class);
 }
 
@@ -149,8 +149,8 @@ void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class)
 void hk_bin_init(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
-        struct hk_bin_state *st = &heap->state[c];
-        st->bottom = (uint32_t)((char *)&heap->places[c][1] - (char *)heap);
+        struct hk_bin_state *st = &heap->classes[c].state;
+        st->bottom = (uint32_t)((char *)&heap->classes[c].places[1] - (char *)heap);
         st->capacity = HK_FIRST_CAPACITY;
         hk_bin_of(heap, c)->top = st->bottom;
         st->fill = (uint16_t)hk_bin_param(&hk_bin_params[c].start);
@@ -176,8 +176,8 @@ void hk_heap_settle(struct hk_heap *heap)
         struct hk_traffic t = hk_traffic_of(heap, c);
         hk_note_traffic(heap, c, t);
         hk_set_room(heap, c, 0);
-        hk_set(&heap->totals[c].allocs_lag_blocks, 0);
-        hk_set(&heap->totals[c].frees_lag_blocks, 0);
+        hk_set(&heap->classes[c].totals.allocs_lag_blocks, 0);
+        hk_set(&heap->classes[c].totals.frees_lag_blocks, 0);
         hk_publish_class(heap, c);
     }
 }
@@ -185,8 +185,8 @@ void hk_heap_settle(struct hk_heap *heap)
 void hk_heap_disown(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
-        uint32_t current = heap->state[c].current;
-        heap->state[c].current = 0;
+        uint32_t current = heap->classes[c].state.current;
+        heap->classes[c].state.current = 0;
         if (current != 0)
             hk_slab_disown(current - 1, heap->id, c);
     }
@@ -196,8 +196,8 @@ void hk_heap_disown(struct hk_heap *heap)
 static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
 {
     struct hk_bin *bin = hk_bin_of(heap, size_class);
-    struct hk_bin_state *st = &heap->state[size_class];
-    struct hk_class_row *row = &heap->totals[size_class];
+    struct hk_bin_state *st = &heap->classes[size_class].state;
+    struct hk_class_row *row = &heap->classes[size_class].totals;
     struct hk_traffic t = hk_traffic_of_cut(heap, size_class);
     unsigned held = hk_bin_length(heap, size_class);
     hk_add(&row->frees_total, t.pushed);

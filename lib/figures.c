@@ -25,7 +25,7 @@ void hk_figures_take(struct hk_figures *out)
         uint64_t allocs = hk_total(&hk_inherited[c].allocs_total), frees = 0, flushed = 0;
         uint64_t refilled = hk_total(&hk_inherited[c].refilled_blocks_total);
         for (unsigned id = 1; id <= heaps; id++) {
-            const struct hk_class_row *row = &hk_heap_at(id)->totals[c];
+            const struct hk_class_row *row = &hk_heap_at(id)->classes[c].totals;
             allocs += hk_total(&row->allocs_total);
             frees += hk_total(&row->frees_total);
             refilled += hk_total(&row->refilled_blocks_total);

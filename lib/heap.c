@@ -223,13 +223,12 @@ unsigned hk_heaps_behind(uint64_t generation)
     return behind;
 }
 
-void hk_heap_after_fork(void)
+/* Puts the heaps of threads that are not here into the pool. */
+static void pool_lost(unsigned count, unsigned own)
 {
-    unsigned count = hk_heap_count();
-    unsigned own = own_heap != NULL ? own_heap->id : 0;
     uint64_t lost = 0;
     for (unsigned id = 1; id <= count; id++) {
-        if (id == own || atomic_load_explicit(&states[id], memory_order_relaxed) != HEAP_LIVE)
+        if (id == own || !hk_heap_live(id))
             continue;
         atomic_store(&states[id], HEAP_LOST);
         pool_push(id);
@@ -237,6 +236,24 @@ void hk_heap_after_fork(void)
     }
     hk_uncount(&hk_process.heaps_live, lost);
     hk_count(&hk_process.heaps_pooled, lost);
+}
+
+/* Without handlers (_Fork, clone) it may be a thread that the child began that notices the fork, and the one
+ * that forked still uses its heap: all are left as they are, but publish no more. */
+static void leave_alone(unsigned count)
+{
+    for (unsigned id = 1; id <= count; id++) {
+        if (hk_heap_live(id))
+            hk_heap_at(id)->slot = NULL;
+    }
+}
+
+void hk_heap_after_fork(void)
+{
+    if (own_heap != NULL)
+        pool_lost(hk_heap_count(), own_heap->id);
+    else
+        leave_alone(hk_heap_count());
     hk_lock_init(&late_heap.lock);
     if (late_heap.heap != NULL) {
         late_heap.heap->suspect = true;

@@ -40,6 +40,13 @@ struct hk_bin_state {
 /* Blocks that a bin has places for before it has proved that it needs more. */
 #define HK_FIRST_CAPACITY 16
 
+/* All that the slow path needs of a class lies together: a thread of little use touches few pages. */
+struct hk_heap_class {
+    struct hk_bin_state state;
+    struct hk_class_row totals;
+    void *places[1 + HK_FIRST_CAPACITY];
+};
+
 struct hk_heap {
     struct hk_bin bins[HK_CLASSES + 1]; /* bin 0 never has room; all zero, it is an empty place too */
     uint32_t id;
@@ -54,9 +61,7 @@ struct hk_heap {
     uint64_t room_bytes;  /* that may be pushed onto bins before anybody looks */
     hk_au64 generation_seen;
     hk_au64 attaches;
-    struct hk_bin_state state[HK_CLASSES];
-    struct hk_class_row totals[HK_CLASSES];
-    void *places[HK_CLASSES][1 + HK_FIRST_CAPACITY];
+    struct hk_heap_class classes[HK_CLASSES];
 };
 
 /* Bins lie away from the beginnings of pages, where blocks and meta words are: a load whose address has the
@@ -93,7 +98,8 @@ HK_INLINE void **hk_place(struct hk_heap *heap, size_t offset)
 /* Blocks in a bin. */
 HK_INLINE unsigned hk_bin_length(struct hk_heap *heap, unsigned size_class)
 {
-    return (hk_bin_of(heap, size_class)->top - heap->state[size_class].bottom) / (unsigned)sizeof(void *);
+    return (hk_bin_of(heap, size_class)->top - heap->classes[size_class].state.bottom) /
+           (unsigned)sizeof(void *);
 }
 
 /* The next two are written so that gcc spends no instruction too many on the hot path. */

@@ -79,7 +79,7 @@ HK_INLINE void copy_words(hk_au64 *to, const hk_au64 *from, unsigned n)
 
 void hk_publish_class_row(const struct hk_heap *heap, struct hk_slot *slot, unsigned size_class)
 {
-    copy_words((hk_au64 *)&slot->rows[size_class], (const hk_au64 *)&heap->totals[size_class],
+    copy_words((hk_au64 *)&slot->rows[size_class], (const hk_au64 *)&heap->classes[size_class].totals,
                HK_CLASS_COUNTERS);
     hk_publish_word(&slot->counters.cache_bytes, &heap->cache_bytes);
     hk_publish_word(&slot->counters.generation_seen, &heap->generation_seen);
@@ -88,7 +88,8 @@ void hk_publish_class_row(const struct hk_heap *heap, struct hk_slot *slot, unsi
 
 static void store_heap(struct hk_slot *slot, const struct hk_heap *heap)
 {
-    copy_words((hk_au64 *)slot->rows, (const hk_au64 *)heap->totals, HK_CLASSES * HK_CLASS_COUNTERS);
+    for (unsigned c = 0; c < HK_CLASSES; c++)
+        copy_words((hk_au64 *)&slot->rows[c], (const hk_au64 *)&heap->classes[c].totals, HK_CLASS_COUNTERS);
     hk_publish_word(&slot->counters.cache_bytes, &heap->cache_bytes);
     hk_publish_word(&slot->counters.generation_seen, &heap->generation_seen);
     hk_publish_word(&slot->counters.attaches_total, &heap->attaches);
@@ -181,9 +182,10 @@ static void sum_unpublished(void)
         if (!is_unpublished(id))
             continue;
         struct hk_heap *heap = hk_heap_at(id);
-        const hk_au64 *words = (const hk_au64 *)heap->totals;
-        for (unsigned i = 0; i < HK_COUNT_OF(sum); i++)
-            sum[i] += hk_total(&words[i]);
+        for (unsigned i = 0; i < HK_COUNT_OF(sum); i++) {
+            const struct hk_class_row *row = &heap->classes[i / HK_CLASS_COUNTERS].totals;
+            sum[i] += hk_total((const hk_au64 *)row + i % HK_CLASS_COUNTERS);
+        }
         cache_bytes += hk_total(&heap->cache_bytes);
         heap->summed = true;
     }
@@ -198,6 +200,8 @@ static void sum_unpublished(void)
 static void store_shared(void)
 {
     unsigned unpublished = count_unpublished();
+    if (unpublished != hk_total(&hk_process.heaps_unpublished))
+        hk_process_changed();
     atomic_store_explicit(&hk_process.heaps_unpublished, unpublished, memory_order_relaxed);
     if ((unpublished != 0 || pub.forked) && pub.shared == NULL)
         pub.shared = claim_slot(0, HK_SLOT_SHARED);
@@ -232,7 +236,7 @@ static void fold_class(unsigned c)
     uint64_t refilled = hk_total(&to->refilled_blocks_total);
     unsigned count = hk_heap_count();
     for (unsigned id = 1; id <= count; id++) {
-        struct hk_class_row *row = &hk_heap_at(id)->totals[c];
+        struct hk_class_row *row = &hk_heap_at(id)->classes[c].totals;
         /* A child of a child: heaps that it never touched are zero, and their pages not to be written to. */
         if ((hk_total(&row->allocs_total) | hk_total(&row->frees_total) |
              hk_total(&row->refilled_blocks_total)) == 0)
