@@ -8,7 +8,7 @@
 
 #include "lib/heap.h"
 
-/* A block of the class, when the bin's list is empty. NULL without memory. */
+/* A block of the class, when the bin has none. NULL without memory. */
 void *hk_bin_supply(struct hk_heap *heap, unsigned size_class);
 
 /* Takes a block whose bin has no room, if nothing is new and the bin may simply go on. Called with whatever
@@ -48,7 +48,7 @@ void hk_heap_settle(struct hk_heap *heap);
 /* Lets go of the slabs the heap owns. */
 void hk_heap_disown(struct hk_heap *heap);
 
-/* After a fork, before a heap of a lost thread is used: lists are walked and counted, totals put right. */
+/* After a fork, before a heap of a lost thread is used: what its bins hold is counted, totals put right. */
 void hk_heap_recount(struct hk_heap *heap);
 
 /* Prepares the bins of a new heap. */

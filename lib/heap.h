@@ -56,7 +56,7 @@ struct hk_heap {
     struct hk_slot *slot; /* in the segment; NULL where it has none */
     bool summed;          /* lib/publish.c: it is part of the slot of heaps without one */
     uint32_t slot_epoch;  /* lib/publish.c: slots of an earlier epoch belong to the parent process */
-    bool suspect;         /* its thread did not survive a fork: lists must be counted anew */
+    bool suspect;         /* its thread did not survive a fork: bins must be counted anew */
     hk_au64 cache_bytes;  /* in bins, as far as learned */
     uint64_t room_bytes;  /* that may be pushed onto bins before anybody looks */
     hk_au64 generation_seen;

@@ -3,7 +3,7 @@
  *
  * usage: misuse [NAME]     without one: the names, and what is to be said of each
  *
- * Prints the pointer that it is about, then misuses it; what is found only when a list is next looked at is
+ * Prints the pointer that it is about, then misuses it; what is found only when blocks leave their bin is
  * followed by a flush. Ends with status 3 where nobody noticed.
  */
 #include <malloc.h>
