@@ -119,6 +119,8 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
 {
     bool balanced;
     hk_control_check(heap);
+    if (HK_UNLIKELY(heap->classes[size_class].state.capacity == 0))
+        hk_bin_begin(heap, size_class);
     hk_account(heap, size_class, &balanced);
     bool refilled = refill(heap, size_class);
     hk_give_room(heap, size_class, hk_bin_limit(heap, size_class));
@@ -211,6 +213,8 @@ void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
     /* There may be room after all: the check may have flushed, or the thread has only now got its heap. */
     if (bin->room == 0) {
         const struct hk_bin_state *st = &heap->classes[size_class].state;
+        if (HK_UNLIKELY(st->capacity == 0))
+            hk_bin_begin(heap, size_class);
         bool has_none = st->given == 0 && st->listed == 0 && hk_bin_length(heap, size_class) == 0;
         if (has_none)
             pass_on(heap, size_class, block);

@@ -25,6 +25,10 @@ unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned lim
 /* The heap's cache is full: bins other than the class's give up what they have. */
 void hk_heap_shed(struct hk_heap *heap, unsigned but_class);
 
+/* The first use of a bin: nothing of it is set before, so that what a heap does not use costs it no memory.
+ */
+void hk_bin_begin(struct hk_heap *heap, unsigned size_class);
+
 /* Makes places for so many blocks, if there is memory for them. */
 void hk_bin_grow(struct hk_heap *heap, unsigned size_class, unsigned blocks);
 

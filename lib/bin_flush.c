@@ -148,20 +148,32 @@ void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class)
 
 void hk_bin_init(struct hk_heap *heap)
 {
-    for (unsigned c = 0; c < HK_CLASSES; c++) {
-        struct hk_bin_state *st = &heap->classes[c].state;
-        st->bottom = (uint32_t)((char *)&heap->classes[c].places[1] - (char *)heap);
-        st->capacity = HK_FIRST_CAPACITY;
-        hk_bin_of(heap, c)->top = st->bottom;
-        st->fill = (uint16_t)hk_bin_param(&hk_bin_params[c].start);
-        st->limit = (uint16_t)hk_bin_param(&hk_bin_params[c].limit);
-    }
+    for (unsigned c = 0; c < HK_CLASSES; c++)
+        hk_bin_of(heap, c)->top = HK_EMPTY_TOP;
+}
+
+void hk_bin_begin(struct hk_heap *heap, unsigned size_class)
+{
+    struct hk_bin_state *st = &heap->classes[size_class].state;
+    st->bottom = (uint32_t)((char *)&heap->classes[size_class].places[1] - (char *)heap);
+    st->fill = (uint16_t)hk_bin_param(&hk_bin_params[size_class].start);
+    st->limit = (uint16_t)hk_bin_param(&hk_bin_params[size_class].limit);
+    hk_bin_of(heap, size_class)->top = st->bottom;
+    HK_IN_ORDER();
+    st->capacity = HK_FIRST_CAPACITY;
+}
+
+static bool is_used(const struct hk_heap *heap, unsigned size_class)
+{
+    return heap->classes[size_class].state.capacity != 0;
 }
 
 void hk_heap_learn(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         bool balanced;
+        if (!is_used(heap, c))
+            continue;
         hk_account(heap, c, &balanced);
         hk_state_bounds(heap, c);
         hk_publish_class(heap, c);
@@ -173,6 +185,8 @@ void hk_heap_learn(struct hk_heap *heap)
 void hk_heap_settle(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
+        if (!is_used(heap, c))
+            continue;
         struct hk_traffic t = hk_traffic_of(heap, c);
         hk_note_traffic(heap, c, t);
         hk_set_room(heap, c, 0);
@@ -186,9 +200,10 @@ void hk_heap_disown(struct hk_heap *heap)
 {
     for (unsigned c = 0; c < HK_CLASSES; c++) {
         uint32_t current = heap->classes[c].state.current;
+        if (current == 0)
+            continue;
         heap->classes[c].state.current = 0;
-        if (current != 0)
-            hk_slab_disown(current - 1, heap->id, c);
+        hk_slab_disown(current - 1, heap->id, c);
     }
 }
 
@@ -215,8 +230,12 @@ void hk_heap_recount(struct hk_heap *heap)
         hk_slab_repair(heap->busy - 1, heap->id);
     heap->busy = 0;
     uint64_t held_bytes = 0;
-    for (unsigned c = 0; c < HK_CLASSES; c++)
-        held_bytes += recount_bin(heap, c);
+    for (unsigned c = 0; c < HK_CLASSES; c++) {
+        if (is_used(heap, c))
+            held_bytes += recount_bin(heap, c);
+        else
+            hk_bin_of(heap, c)->top = HK_EMPTY_TOP; /* the fork may have come while it was begun */
+    }
     hk_set(&heap->cache_bytes, held_bytes);
     heap->room_bytes = 0;
     heap->suspect = false;

@@ -19,7 +19,7 @@
 #include "lib/publish.h"
 
 const struct hk_heap hk_empty_heap = {
-    .bins = {[1 ... HK_CLASSES] = {.top = sizeof(void *)}},
+    .bins = {[1 ... HK_CLASSES] = {.top = HK_EMPTY_TOP}},
 };
 
 __thread struct hk_heap *hk_tls_heap __attribute__((tls_model("initial-exec"))) = HK_EMPTY_HEAP;

@@ -28,7 +28,7 @@ HK_STATIC_ASSERT(sizeof(struct hk_bin) == 1 << HK_BIN_SHIFT, "bin offsets are mu
 struct hk_bin_state {
     uint32_t current;  /* slab owned for refills, + 1 */
     uint32_t bottom;   /* the lowest place, as an offset from the heap; the one below is always empty */
-    uint16_t capacity; /* blocks that there are places for above it */
+    uint16_t capacity; /* blocks that there are places for above it; 0: never used, nothing here is set */
     uint16_t given;    /* room when the bin was last accounted for: that less room have been put since */
     uint16_t listed;   /* blocks it had at that time */
     uint16_t limit;    /* blocks it may have: grows when overflows and refills alternate */
@@ -72,6 +72,9 @@ struct hk_heap {
 HK_STATIC_ASSERT(HK_HEAP_OFFSET + sizeof(struct hk_heap) <= HK_HEAP_STRIDE, "heaps lie a stride apart");
 HK_STATIC_ASSERT(offsetof(struct hk_heap, bins) == 0, "bin offsets are counted from the heap");
 
+/* The top of a bin that was never used: bin 0 is the empty place below it. */
+#define HK_EMPTY_TOP ((uint32_t)sizeof(void *))
+
 /* The heap of a thread that has none yet: nothing to pop, no room to push, never written. */
 extern const struct hk_heap hk_empty_heap HK_HIDDEN;
 #define HK_EMPTY_HEAP ((struct hk_heap *)(uintptr_t)&hk_empty_heap)
@@ -98,8 +101,10 @@ HK_INLINE void **hk_place(struct hk_heap *heap, size_t offset)
 /* Blocks in a bin. */
 HK_INLINE unsigned hk_bin_length(struct hk_heap *heap, unsigned size_class)
 {
-    return (hk_bin_of(heap, size_class)->top - heap->classes[size_class].state.bottom) /
-           (unsigned)sizeof(void *);
+    const struct hk_bin_state *st = &heap->classes[size_class].state;
+    if (HK_UNLIKELY(st->capacity == 0))
+        return 0;
+    return (hk_bin_of(heap, size_class)->top - st->bottom) / (unsigned)sizeof(void *);
 }
 
 /* The next two are written so that gcc spends no instruction too many on the hot path. */

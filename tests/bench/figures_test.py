@@ -126,9 +126,9 @@ class Questions(unittest.TestCase):
 
     def test_a_tunables_table_has_its_default_in_its_place(self):
         own, more = made_of([20], peak=2048, rss=1024), made_of([10], peak=4096, rss=1024)
-        results = {"one": {"hakmem": own, "hakmem+bin_cap=256": more}}
-        page = tuning.table("bin_cap", ["256", "32"], [row("one")], results)
-        self.assertEqual(page.splitlines()[0], "| `bin_cap` | 32 | 128 (default) | 256 |")
+        results = {"one": {"hakmem": own, "hakmem+bin_cap=512": more}}
+        page = tuning.table("bin_cap", ["512", "32"], [row("one")], results)
+        self.assertEqual(page.splitlines()[0], "| `bin_cap` | 32 | 256 (default) | 512 |")
         self.assertEqual(page.splitlines()[2], "| one | – | 50.0 M ops/s / 2.0 / 1.0 | 2.00 / 2.00 / 1.00 |")
         self.assertEqual([tuning.amount(v) for v in ("0", "10", "8k", "2M", "free")], [0, 10, 8192, 2 << 20, 0])
         self.assertEqual(tuning.written("retain_bytes", 2 << 20), "2m")

@@ -268,7 +268,7 @@ class Runner(unittest.TestCase):
             text = pathlib.Path(page).read_text(encoding="utf-8")
             document = json.loads(pathlib.Path(samples).read_text(encoding="utf-8"))
         self.assertNotIn("old", text)
-        self.assertIn("| `bin_cap` | 32 | 128 (default) | 256 |", text)
+        self.assertIn("| `bin_cap` | 32 | 128 | 256 (default) |", text)
         for row in ("pair-64-first", "big-1m-ends"):
             self.assertIn(f"\n| {row} | ", text)
             self.assertEqual(len(document["rows"][row]["hakmem+bin_cap=256"]), 2)
