@@ -21,11 +21,12 @@
 static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, void **end)
 {
     struct hk_bin_state *st = &heap->classes[size_class].state;
+    bool young = want < hk_bin_param(&hk_bin_params[size_class].batch);
     uint64_t received = 0;
     unsigned got = 0;
     if (st->current != 0) {
         heap->busy = st->current;
-        got = hk_slab_pull(st->current - 1, heap->id, size_class, want, false, end, &received);
+        got = hk_slab_pull(st->current - 1, heap->id, size_class, want, false, false, end, &received);
     }
     if (got < want && st->current != 0) {
         hk_slab_disown(st->current - 1, heap->id, size_class); /* more came back to it meanwhile */
@@ -43,7 +44,7 @@ static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, v
                 hk_slab_disown(st->current - 1, heap->id, size_class);
             heap->busy = slab + 1;
             st->current = slab + 1;
-            got += hk_slab_pull(slab, heap->id, size_class, want - got, true, end - got, &received);
+            got += hk_slab_pull(slab, heap->id, size_class, want - got, true, young, end - got, &received);
         }
         if (!hk_index_holds(size_class, hk_superslab_at(superslab)))
             hk_index_lower(size_class, superslab);
@@ -55,7 +56,7 @@ static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, v
     }
     /* A slab of its own is for a heap that asks often; others share, so that what a thread of little use has
      * of each class is a few blocks and not a page. */
-    if (st->current != 0 && want < hk_bin_param(&hk_bin_params[size_class].batch)) {
+    if (st->current != 0 && young) {
         hk_slab_disown(st->current - 1, heap->id, size_class);
         st->current = 0;
     }

@@ -85,23 +85,47 @@ static void fill_map(hk_au64 *map, unsigned capacity)
     }
 }
 
-/* Takes n blocks that the word already counts as out, the lowest first, into end[-1], end[-2], ... */
-static unsigned collect(uint32_t slab, unsigned size_class, unsigned n, void **end)
+/* Of free blocks, those that have their cache lines to themselves, together with other free ones. */
+static uint64_t whole_lines(uint64_t bits, size_t bytes)
+{
+    uint64_t pairs = bits & bits >> 1, starts;
+    if (bytes == 32) { /* two to a line */
+        starts = pairs & UINT64_C(0x5555555555555555);
+        return starts * 3;
+    }
+    starts = pairs & pairs >> 2 & UINT64_C(0x1111111111111111); /* four to a line, or of 48 bytes to three */
+    return bytes < HK_CACHE_LINE ? starts * 15 : bits;
+}
+
+/* Takes blocks of one word into end[-1], end[-2], ...; at most n of those in `of`. */
+HK_INLINE unsigned collect_word(hk_au64 *word, uint64_t of, unsigned n, char *start, size_t bytes, void **end)
+{
+    uint64_t rest = of;
+    unsigned got = 0;
+    for (; rest != 0 && got < n; rest &= rest - 1, got++)
+        *--end = start + (unsigned)__builtin_ctzll(rest) * bytes;
+    /* Others only set bits. */
+    atomic_fetch_and_explicit(word, ~(of ^ rest), memory_order_relaxed);
+    return got;
+}
+
+/* Takes n blocks that the word already counts as out, the lowest first, into end[-1], end[-2], ... apart:
+ * those first that share no cache line with blocks that are out. */
+static unsigned collect(uint32_t slab, unsigned size_class, unsigned n, bool apart, void **end)
 {
     hk_au64 *map = hk_slab_map(slab, size_class);
     size_t bytes = hk_classes[size_class].bytes;
-    unsigned words = map_words(hk_classes[size_class].capacity), left = n;
-    char *start = (char *)hk_slab_start(slab);
-    for (unsigned w = 0; left > 0 && w < words; w++, start += 64 * bytes) {
-        uint64_t bits = atomic_load_explicit(&map[w], memory_order_acquire), rest = bits;
-        if (bits == 0)
-            continue;
-        for (; rest != 0 && left > 0; rest &= rest - 1, left--)
-            *--end = start + (unsigned)__builtin_ctzll(rest) * bytes;
-        /* Others only set bits. */
-        atomic_fetch_and_explicit(&map[w], ~(bits ^ rest), memory_order_relaxed);
+    unsigned words = map_words(hk_classes[size_class].capacity), got = 0;
+    for (int round = apart && bytes < HK_CACHE_LINE ? 0 : 1; round < 2; round++) {
+        char *start = (char *)hk_slab_start(slab);
+        for (unsigned w = 0; got < n && w < words; w++, start += 64 * bytes) {
+            uint64_t bits = atomic_load_explicit(&map[w], memory_order_acquire);
+            bits = round == 0 ? whole_lines(bits, bytes) : bits;
+            if (bits != 0)
+                got += collect_word(&map[w], bits, n - got, start, bytes, end - got);
+        }
     }
-    return n - left;
+    return got;
 }
 
 HK_COLD void hk_slab_die_twice(uint32_t slab, unsigned size_class, unsigned word, uint64_t bits)
@@ -124,7 +148,7 @@ int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **e
     unsigned n = want < capacity ? want : capacity;
     atomic_store_explicit(&s->remote_in, 0, memory_order_relaxed);
     fill_map(hk_slab_map(slab, size_class), capacity);
-    *got = collect(slab, size_class, n, end);
+    *got = collect(slab, size_class, n, false, end);
     atomic_store_explicit(&s->kind, HK_SLAB_SMALL, memory_order_relaxed);
     atomic_store_explicit(&hk_meta_words()[slab], (uint16_t)hk_bin_offset_of_class(size_class),
                           memory_order_relaxed);
@@ -147,7 +171,7 @@ static void disown_if_full(uint32_t slab, unsigned size_class)
 }
 
 unsigned hk_slab_pull(uint32_t slab, unsigned owner, unsigned size_class, unsigned want, bool acquire,
-                      void **end, uint64_t *received)
+                      bool apart, void **end, uint64_t *received)
 {
     struct hk_slab *s = hk_slab_at(slab);
     uint64_t now = atomic_load_explicit(&s->word, memory_order_relaxed), then;
@@ -171,7 +195,7 @@ unsigned hk_slab_pull(uint32_t slab, unsigned owner, unsigned size_class, unsign
         delist(slab, size_class);
     if (atomic_load_explicit(&s->remote_in, memory_order_relaxed) != 0)
         *received += atomic_exchange_explicit(&s->remote_in, 0, memory_order_relaxed);
-    n = collect(slab, size_class, n, end);
+    n = collect(slab, size_class, n, apart, end);
     if (out_of(then) == capacity)
         disown_if_full(slab, size_class);
     return n;

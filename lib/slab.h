@@ -33,10 +33,12 @@
 int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **end, unsigned *got);
 
 /* Takes up to want blocks out of a slab, into end[-1], end[-2], ... acquire: it must be nobody's and becomes
- * the heap's; otherwise it must be the heap's. Adds to *received what other heaps had put there. Returns how
- * many blocks (0: the slab is not to be had, or has none). After taking the last one the slab is nobody's. */
+ * the heap's; otherwise it must be the heap's. apart: blocks
+ * that share no cache line with others' come first. Adds to *received what other heaps had put there. Returns
+ * how many blocks (0: the slab is not to be had, or has none). After taking the last one the slab is
+ * nobody's. */
 unsigned hk_slab_pull(uint32_t slab, unsigned owner, unsigned size_class, unsigned want, bool acquire,
-                      void **end, uint64_t *received);
+                      bool apart, void **end, uint64_t *received);
 
 /* Where the bits of a slab of the class are. */
 HK_INLINE hk_au64 *hk_slab_map(uint32_t slab, unsigned size_class)
