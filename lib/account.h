@@ -109,6 +109,15 @@ HK_INLINE uint64_t hk_spare_bytes(const struct hk_heap *heap, unsigned size_clas
     return held < limit ? limit - held : 0;
 }
 
+/* What one bin may have of it: each takes part of what others leave, so that the last one to ask gets
+ * something too; a few blocks at least, if they are there. */
+HK_INLINE uint64_t hk_share_bytes(const struct hk_heap *heap, unsigned size_class)
+{
+    uint64_t spare = hk_spare_bytes(heap, size_class), few = 4 * (uint64_t)hk_classes[size_class].bytes;
+    uint64_t share = spare / 4 > few ? spare / 4 : few;
+    return share < spare ? share : spare;
+}
+
 HK_INLINE void hk_set_room(struct hk_heap *heap, unsigned size_class, unsigned room)
 {
     struct hk_bin_state *st = &heap->classes[size_class].state;
@@ -126,9 +135,9 @@ HK_INLINE void hk_give_room(struct hk_heap *heap, unsigned size_class, unsigned 
     unsigned places = heap->classes[size_class].state.capacity - listed;
     room = room > least ? room : least;
     room = room < places ? room : places;
-    uint64_t spare = hk_spare_bytes(heap, size_class);
-    if (HK_UNLIKELY((uint64_t)room * bytes > spare))
-        room = spare > bytes ? (unsigned)(spare / bytes) : places != 0 ? 1 : 0;
+    uint64_t share = hk_share_bytes(heap, size_class);
+    if (HK_UNLIKELY((uint64_t)room * bytes > share))
+        room = share > bytes ? (unsigned)(share / bytes) : places != 0 ? 1 : 0;
     hk_set_room(heap, size_class, room);
 }
 

@@ -66,14 +66,14 @@ static unsigned pull(struct hk_heap *heap, unsigned size_class, unsigned want, v
     return got;
 }
 
-/* Bytes that the bin may take: for most of so many blocks, at the cost of the other bins if need be. */
-static uint64_t make_spare(struct hk_heap *heap, unsigned size_class, unsigned wanted)
+/* Bytes that the bin may take: a share of what the heap's cache has left. Where that is not even a few
+ * blocks, other bins give up what they have. */
+static uint64_t make_share(struct hk_heap *heap, unsigned size_class, unsigned wanted)
 {
-    uint64_t spare = hk_spare_bytes(heap, size_class);
-    if (HK_LIKELY(spare >= ((uint64_t)wanted + 1) / 2 * hk_classes[size_class].bytes))
-        return spare;
-    hk_heap_shed(heap, size_class);
-    return hk_spare_bytes(heap, size_class);
+    unsigned few = wanted < 4 ? wanted : 4;
+    if (HK_UNLIKELY(hk_spare_bytes(heap, size_class) < (uint64_t)few * hk_classes[size_class].bytes))
+        hk_heap_shed(heap, size_class);
+    return hk_share_bytes(heap, size_class);
 }
 
 /* How many blocks to take: a batch that starts small and doubles, within what the heap may hold. */
@@ -83,9 +83,9 @@ static unsigned refill_count(struct hk_heap *heap, unsigned size_class)
     unsigned batch = hk_bin_param(&hk_bin_params[size_class].batch);
     unsigned n = st->fill < batch ? st->fill : batch;
     st->fill = (uint16_t)(n * 2 < batch ? n * 2 : batch);
-    uint64_t spare = make_spare(heap, size_class, n);
-    if (HK_UNLIKELY((uint64_t)n * hk_classes[size_class].bytes > spare))
-        n = (unsigned)(spare / hk_classes[size_class].bytes);
+    uint64_t share = make_share(heap, size_class, n);
+    if (HK_UNLIKELY((uint64_t)n * hk_classes[size_class].bytes > share))
+        n = (unsigned)(share / hk_classes[size_class].bytes);
     if (n == 0 || hk_retain_over_soft_limit())
         return 1;
     /* What is taken comes back, so there should be places for twice as much. */
@@ -182,10 +182,10 @@ static void renew_room(struct hk_heap *heap, unsigned size_class)
     if (HK_UNLIKELY(limit > heap->classes[size_class].state.capacity))
         hk_bin_grow(heap, size_class, limit);
     listed = heap->classes[size_class].state.listed;
-    uint64_t spare = make_spare(heap, size_class, limit > listed ? limit - listed : 1);
+    uint64_t share = make_share(heap, size_class, limit > listed ? limit - listed : 1);
     /* The largest classes' few blocks may be more than there may be; and there may be no memory for places.
      */
-    if (HK_UNLIKELY((spare == 0 && listed != 0) || listed >= heap->classes[size_class].state.capacity))
+    if (HK_UNLIKELY((share == 0 && listed != 0) || listed >= heap->classes[size_class].state.capacity))
         hk_bin_flush(heap, size_class);
     hk_give_room(heap, size_class, limit);
     hk_state_bounds(heap, size_class);

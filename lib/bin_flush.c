@@ -108,10 +108,22 @@ void hk_bin_flush(struct hk_heap *heap, unsigned size_class)
     hk_publish_class(heap, size_class);
 }
 
-/* The largest first: they hold much and are asked for seldom. */
+/* Room that is only promised goes first; then blocks, the largest first: they hold much and are asked for
+ * seldom. */
 void hk_heap_shed(struct hk_heap *heap, unsigned but_class)
 {
     uint64_t limit = hk_param(HK_TUNE_heap_cache_bytes);
+    for (unsigned c = 0; c < HK_CLASSES; c++) {
+        bool balanced;
+        if (c == but_class || heap->classes[c].state.given == 0)
+            continue;
+        hk_account(heap, c, &balanced);
+        hk_set_room(heap, c, 0);
+        hk_state_bounds(heap, c);
+        hk_publish_class(heap, c);
+    }
+    if (hk_held_bytes(heap) <= limit - limit / 4)
+        return;
     for (unsigned c = HK_CLASSES; c-- > 0 && hk_held_bytes(heap) > limit / 2;) {
         if (c != but_class)
             hk_bin_flush(heap, c);
