@@ -123,6 +123,7 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
     if (HK_UNLIKELY(heap->classes[size_class].state.capacity == 0))
         hk_bin_begin(heap, size_class);
     hk_account(heap, size_class, &balanced);
+    heap->classes[size_class].state.passes = 0;
     bool refilled = refill(heap, size_class);
     hk_give_room(heap, size_class, hk_bin_limit(heap, size_class));
     hk_state_bounds(heap, size_class);

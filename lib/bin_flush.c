@@ -90,8 +90,12 @@ unsigned hk_bin_overflow(struct hk_heap *heap, unsigned size_class, unsigned lim
     }
     unsigned keep = passing_through ? 0 : limit / 2;
     flush_beyond(heap, size_class, keep < st->listed ? keep : st->listed);
+    if (!passing_through)
+        st->passes = 0;
+    else if (st->passes < 15 * hk_passes_at_once(size_class))
+        st->passes++;
     hk_control_tick();
-    return limit;
+    return passing_through ? hk_bin_limit(heap, size_class) : limit;
 }
 
 void hk_bin_flush(struct hk_heap *heap, unsigned size_class)

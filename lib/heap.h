@@ -32,6 +32,7 @@ struct hk_bin_state {
     uint16_t given;    /* room when the bin was last accounted for: that less room have been put since */
     uint16_t listed;   /* blocks it had at that time */
     uint16_t limit;    /* blocks it may have: grows when overflows and refills alternate */
+    uint16_t passes;   /* overflows since anything was allocated in between */
     uint16_t fill;     /* blocks the next refill takes: doubles up to the batch */
     uint32_t refills_at_overflow;
     uint64_t allocs_at_overflow;
