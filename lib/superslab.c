@@ -176,7 +176,7 @@ void hk_slabs_give(uint32_t first, unsigned n)
     uint32_t mask = run_mask(n, first % HK_SLABS_PER_SUPERSLAB);
     uint32_t all_resident = atomic_load(&s->resident), resident = all_resident & mask;
     if (resident != 0)
-        hk_count(&hk_process.retained_bytes, resident == mask ? n * HK_SLAB_BYTES : bytes_of(resident));
+        hk_count_along(&hk_process.retained_bytes, resident == mask ? n * HK_SLAB_BYTES : bytes_of(resident));
     uint32_t now = atomic_fetch_or(&s->free, mask) | mask;
     hk_index_raise_rows(hk_index_free_rows(now, all_resident), superslab);
 }
@@ -221,7 +221,8 @@ static size_t purge_superslab(uint32_t superslab, size_t bytes)
             continue;
         /* Somebody may have had them, and given them back without pages, since resident was read. */
         uint32_t resident = atomic_load(&s->resident) & run_mask(n, at);
-        hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+        hk_count_along(&hk_process.retained_bytes,
+                       (uint64_t)0 - (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
         gone += purge_run(superslab, at, n);
     }
     return gone;
