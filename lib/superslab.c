@@ -228,16 +228,35 @@ static size_t purge_superslab(uint32_t superslab, size_t bytes)
     return gone;
 }
 
-size_t hk_slabs_purge(size_t bytes)
+/* Whether purging here breaks no huge page that is of use: there is none (any more), or it would be mostly
+ * free. */
+static bool is_broken_or_half_free(uint32_t superslab)
+{
+    const struct hk_superslab *s = hk_superslab_at(superslab);
+    uint32_t resident = atomic_load(&s->resident);
+    unsigned surplus = (unsigned)__builtin_popcount(resident & atomic_load(&s->free));
+    return resident != HK_ALL_SLABS || surplus >= HK_SLABS_PER_SUPERSLAB / 2;
+}
+
+static size_t purge_from_top(size_t bytes, bool sparing)
 {
     size_t gone = 0;
     uint32_t end = (uint32_t)(hk_arena_slabs() / HK_SLABS_PER_SUPERSLAB);
     int64_t at;
     while (gone < bytes && (at = hk_index_highest(HK_ROW_RESIDENT, HK_ROW_RESIDENT, end)) >= 0) {
         end = (uint32_t)at;
+        if (sparing && !is_broken_or_half_free(end))
+            continue;
         gone += purge_superslab(end, bytes - gone);
         if (!hk_index_holds(HK_ROW_RESIDENT, hk_superslab_at(end)))
             hk_index_lower(HK_ROW_RESIDENT, end);
     }
     return gone;
+}
+
+/* Huge pages are broken last. */
+size_t hk_slabs_purge(size_t bytes)
+{
+    size_t gone = hk_param(HK_TUNE_thp) != 0 ? purge_from_top(bytes, true) : 0;
+    return gone < bytes ? gone + purge_from_top(bytes - gone, false) : gone;
 }
