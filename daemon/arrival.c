@@ -252,15 +252,17 @@ static void restore(struct hk_daemon *daemon, struct hk_passed_fd *fds, unsigned
     TAILQ_LAST(&daemon->registry.families, hk_family_list)->stored_name = hk_strdup(fds[first].name);
 }
 
-static bool is_listening(int fd, int wanted_type)
+static bool has_option(int fd, int option, int wanted)
 {
-    int type = 0, listening = 0;
-    socklen_t len = sizeof type;
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
-        return false;
-    len = sizeof listening;
-    return type == wanted_type && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
-           listening;
+    int value = 0;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value == wanted;
+}
+
+static bool is_listening(int fd, int type)
+{
+    return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_TYPE, type) &&
+           has_option(fd, SO_ACCEPTCONN, 1);
 }
 
 void hk_arrive_passed(struct hk_daemon *daemon, struct hk_passed_fd *fds, unsigned count, int *hello,
@@ -272,10 +274,10 @@ void hk_arrive_passed(struct hk_daemon *daemon, struct hk_passed_fd *fds, unsign
         const char *name = fds[i].name;
         if (fds[i].fd < 0)
             continue;
-        if (strcmp(name, HK_HELLO_SOCKET) == 0 && *hello < 0 && is_listening(fds[i].fd, SOCK_SEQPACKET)) {
+        /* A socket unit gives all its sockets one name; their types tell them apart. */
+        if (*hello < 0 && is_listening(fds[i].fd, SOCK_SEQPACKET)) {
             *hello = fds[i].fd;
-        } else if (strcmp(name, HK_CONTROL_SOCKET) == 0 && *control < 0 &&
-                   is_listening(fds[i].fd, SOCK_STREAM)) {
+        } else if (*control < 0 && is_listening(fds[i].fd, SOCK_STREAM)) {
             *control = fds[i].fd;
         } else if (read_name(name, &arrival)) {
             restore(daemon, fds, count, i);
