@@ -192,6 +192,7 @@ int hk_lifecycle_start(struct hk_daemon *daemon)
     hk_log_find_journal();
     daemon->started_ns = hk_now_ns();
     hk_registry_init(&daemon->registry);
+    hk_store_init(&daemon->store);
     raise_descriptor_limit(daemon);
     int error = hk_rundir_choose(&daemon->rundir, daemon->options.runtime_dir, daemon->options.user);
     if (!error)
@@ -253,13 +254,13 @@ void hk_lifecycle_finish(struct hk_daemon *daemon)
     struct hk_family *family;
     while ((family = TAILQ_FIRST(&daemon->registry.families)) != NULL) {
         /* What the service manager keeps is for the next daemon. */
-        free(family->stored_name);
-        family->stored_name = NULL;
+        family->stored = 0;
         hk_family_free(family);
     }
     hk_registry_clear(&daemon->registry);
     hk_pid_names_clear(&daemon->pid_names);
     hk_names_clear(&daemon->names);
+    hk_store_close(&daemon->store);
     hk_rundir_close(&daemon->rundir);
     if (daemon->loop_open)
         uv_loop_close(&daemon->loop);

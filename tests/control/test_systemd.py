@@ -194,7 +194,7 @@ class SystemdTest(Case):
         child = parent.fork(40)
         self.appears(client, child)
         os.kill(child, signal.SIGUSR2)
-        poll(lambda: len(manager.heard("FDSTORE=1")) == 2, "both segments to be stored")
+        poll(lambda: len(manager.heard("FDSTORE=1")) == 3, "both segments and the table to be stored")
         client.call("tune.set", pid=parent.pid, tunables={"bin_cap": 64}, wait_ms=60000)
         first.terminate()
         self.assertEqual(first.wait(), 0)
@@ -228,8 +228,8 @@ class SystemdTest(Case):
         ends.command("count 0 2 20")
         for pid in (stays.pid, ends.pid, parent.pid, child):
             self.appears(client, pid)
-        poll(lambda: len(manager.heard("FDSTORE=1")) == 3, "three families to be stored")
-        self.assertEqual({len(fds) for fds in manager.store.values()}, {3})
+        poll(lambda: len(manager.heard("FDSTORE=1")) == 4, "three families and the table to be stored")
+        self.assertEqual(sorted(len(fds) for fds in manager.store.values()), [1, 3, 3, 3])
         client.call("tune.set", pid=stays.pid, tunables={"bin_cap": 64}, life_s=1000, wait_ms=60000)
         generation = client.call("tune.set", pid=stays.pid, tunables={"thp": "madvise"},
                                  wait_ms=60000)["results"][0]["generation"]
@@ -237,7 +237,7 @@ class SystemdTest(Case):
         first.terminate()
         self.assertEqual(first.wait(), 0)
         manager.receive()
-        self.assertEqual(len(manager.store), 3)
+        self.assertEqual(len(manager.store), 4)
 
         # While no daemon runs one process ends, a parent leaves its child behind, counters go on.
         ends.command("count 0 2 5")
@@ -265,7 +265,11 @@ class SystemdTest(Case):
         stays.kill()
         os.kill(child, 9)
         self.vanishes(client, stays.pid)
-        poll(lambda: manager.heard("FDSTOREREMOVE=1") and not manager.store, "the store to be empty")
+        poll(lambda: manager.heard("FDSTOREREMOVE=1") and set(manager.store) == {"table"}, "the store to be empty")
+        # Numbers are used again, so that the names stay short.
+        again = self.process(run)
+        self.appears(client, again.pid)
+        poll(lambda: manager.heard("") and set(manager.store) == {"table", "0"}, "one more to be stored")
         second.terminate()
         self.assertEqual(second.wait(), 0)
 
