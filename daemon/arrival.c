@@ -231,8 +231,9 @@ static void restore(struct hk_daemon *daemon, unsigned number, struct hk_arrival
         hk_store_forget(number);
     }
     if (why)
-        hk_log_process(HK_LOG_WARN, (pid_t)row.pid, row.uid, "stored segment of process %d: %s", (int)row.pid,
-                       why);
+        hk_log_event(HK_LOG_WARN, HK_EVENT_SEGMENT_REFUSED,
+                     &(struct hk_log_about){.pid = (pid_t)row.pid, .uid = row.uid},
+                     "stored segment of process %d: %s", (int)row.pid, why);
 }
 
 /* The descriptors of one family have one name, and come in any order. */

@@ -90,11 +90,13 @@ static bool load_again(struct hk_daemon *daemon)
         daemon->config = config;
         use_config(daemon);
         hk_sampler_start(daemon);
-        hk_log(HK_LOG_INFO, "configuration read again: files: %u, policies: %u", daemon->config.files,
-               daemon->config.policy_count);
+        hk_log_event(HK_LOG_INFO, HK_EVENT_RELOADED, NULL,
+                     "configuration read again: files: %u, policies: %u", daemon->config.files,
+                     daemon->config.policy_count);
     } else {
         hk_config_clear(&config);
-        hk_log(HK_LOG_ERROR, "configuration not changed: %u problems", problems.count);
+        hk_log_event(HK_LOG_ERROR, HK_EVENT_CONFIG_WRONG, NULL, "configuration not changed: %u problems",
+                     problems.count);
     }
     hk_problems_clear(&problems);
     return ok;
@@ -118,7 +120,7 @@ static void on_signal(uv_signal_t *handle, int number)
         reload(daemon);
         return;
     }
-    hk_log(HK_LOG_INFO, "signal %d: ending", number);
+    hk_log_event(HK_LOG_INFO, HK_EVENT_STOPPING, NULL, "signal %d: ending", number);
     hk_lifecycle_stop(daemon);
 }
 
@@ -213,8 +215,9 @@ int hk_lifecycle_start(struct hk_daemon *daemon)
     if (error)
         return error;
     hk_sampler_start(daemon);
-    hk_log(HK_LOG_INFO, "hakmemd %s serves %s, %u ms between samples, %u policies", HAKMEM_VERSION,
-           daemon->rundir.path, daemon->interval_ms, daemon->config.policy_count);
+    hk_log_event(HK_LOG_INFO, HK_EVENT_STARTED, NULL,
+                 "hakmemd %s serves %s, %u ms between samples, %u policies", HAKMEM_VERSION,
+                 daemon->rundir.path, daemon->interval_ms, daemon->config.policy_count);
     hk_systemd_notify("READY=1");
     return 0;
 }

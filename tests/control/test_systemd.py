@@ -273,6 +273,52 @@ class SystemdTest(Case):
         second.terminate()
         self.assertEqual(second.wait(), 0)
 
+    @unittest.skipUnless(os.geteuid() == 0, "a mount namespace needs root")
+    def test_journal(self):
+        """Where stderr is the journal, its socket gets entries with fields; that it has a fixed place takes a
+        mount namespace."""
+        root = self.directory()
+        journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(journal.close)
+        journal.bind(os.path.join(root, "socket"))
+        journal.settimeout(120)
+        log = os.open(os.path.join(root, "log"), os.O_CREAT | os.O_WRONLY)
+        self.addCleanup(os.close, log)
+        st = os.fstat(log)
+        run = os.path.join(root, "run")
+        popen = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+             'mount -t tmpfs none /run && mkdir -p /run/systemd/journal && '
+             'mount --bind "$0" /run/systemd/journal && exec "$@"', root,
+             HAKMEMD, "--runtime-dir", run, "--interval-ms", "20", "--log-level", "debug", "--config", "/dev/null"],
+            stderr=log, env=clean_environment(JOURNAL_STREAM=f"{st.st_dev}:{st.st_ino}"))
+        self.addCleanup(popen.wait)
+        self.addCleanup(popen.kill)
+
+        def entry(event):
+            while True:
+                text = journal.recv(1 << 16).decode()
+                fields = dict(line.split("=", 1) for line in text.splitlines())
+                if fields.get("HAKMEM_EVENT") == event:
+                    self.assertRegex(fields["MESSAGE_ID"], "^[0-9a-f]{32}$")
+                    return fields
+
+        poll(lambda: os.path.exists(os.path.join(run, "control")) or popen.poll() is not None, "the daemon")
+        if popen.poll() is not None:
+            self.skipTest("no mount namespace here")
+        started = entry("started")
+        self.assertEqual((started["SYSLOG_IDENTIFIER"], started["PRIORITY"]), ("hakmemd", "6"))
+        process = self.process(run)
+        came = entry("process-came")
+        self.assertEqual((came["HAKMEM_PID"], came["HAKMEM_UID"], came["HAKMEM_COMM"], came["PRIORITY"]),
+                         (str(process.pid), "0", "segment_process", "7"))
+        process.kill()
+        self.assertEqual(entry("process-ended")["HAKMEM_PID"], str(process.pid))
+        popen.terminate()
+        self.assertNotEqual(entry("stopping")["MESSAGE_ID"], started["MESSAGE_ID"])
+        self.assertEqual(popen.wait(), 0)
+        self.assertEqual(os.path.getsize(os.path.join(root, "log")), 0)
+
 
 if __name__ == "__main__":
     main()
