@@ -92,8 +92,8 @@ class Directories(UnitsCase):
     @needs("systemd-sysusers", "systemd-tmpfiles")
     def test_user_and_directories(self):
         # What tmpfiles copies is named by where it will be.
-        os.makedirs(self.root + os.path.join(self.prefix, "share"))
-        shutil.copytree(os.path.join(self.prefix, "share/hakmem"), self.root + os.path.join(self.prefix, "share/hakmem"))
+        share = os.path.join(self.prefix, "share/hakmem")
+        shutil.copytree(share, self.root + share)
         os.makedirs(os.path.join(self.root, "etc"))
         done = run("systemd-sysusers", f"--root={self.root}")
         self.assertEqual(done.returncode, 0, done.stderr)
