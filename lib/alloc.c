@@ -44,7 +44,7 @@ static void *big(size_t size, size_t align, bool *zeroed)
     attend();
     void *p = hk_big_reuse(size, align);
     if (HK_LIKELY(p != NULL)) {
-        hk_publish_process(); /* the clock is for the free that comes of it */
+        hk_publish_big(); /* the clock is for the free that comes of it */
         return p;
     }
     p = hk_big_alloc(size, align, zeroed);

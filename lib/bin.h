@@ -52,6 +52,9 @@ void hk_heap_settle(struct hk_heap *heap);
 /* Lets go of the slabs the heap owns. */
 void hk_heap_disown(struct hk_heap *heap);
 
+/* All of these: the heap keeps nothing from the others until it is used again. */
+void hk_heap_rest(struct hk_heap *heap);
+
 /* After a fork, before a heap of a lost thread is used: what its bins hold is counted, totals put right. */
 void hk_heap_recount(struct hk_heap *heap);
 

@@ -223,6 +223,13 @@ void hk_heap_disown(struct hk_heap *heap)
     }
 }
 
+void hk_heap_rest(struct hk_heap *heap)
+{
+    hk_heap_flush(heap);
+    hk_heap_disown(heap);
+    hk_heap_settle(heap);
+}
+
 /* Puts a bin of a lost thread right: what it really holds, and totals to match. Returns its bytes. */
 static uint64_t recount_bin(struct hk_heap *heap, unsigned size_class)
 {

@@ -157,9 +157,7 @@ static void thread_ends(void *arg)
     late = true;
     hk_tls_heap = HK_EMPTY_HEAP;
     own_heap = NULL;
-    hk_heap_flush(heap);
-    hk_heap_disown(heap);
-    hk_heap_settle(heap);
+    hk_heap_rest(heap);
     hk_uncount(&hk_process.heaps_live, 1);
     hk_count(&hk_process.heaps_pooled, 1);
     hk_publish_detach(heap);

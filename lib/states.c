@@ -64,14 +64,15 @@ bool hk_ss_claim(uint32_t superslab)
         hk_index_lower(row, superslab);
     hk_index_lower(HK_ROW_RESIDENT, superslab);
     uint32_t resident = atomic_load(&s->resident);
-    hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+    hk_count_along(&hk_process.retained_bytes,
+                   (uint64_t)0 - (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
     return true;
 }
 
 void hk_ss_unclaim(uint32_t superslab)
 {
     uint32_t resident = atomic_load(&hk_superslab_at(superslab)->resident);
-    hk_count(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+    hk_count_along(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
     hk_ss_offer(superslab);
 }
 
