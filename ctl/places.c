@@ -11,7 +11,9 @@
 
 #include "shm/base.h"
 
-#define LIBRARY "libhakmem.so"
+/* The plain name is there for building against the library only. */
+#define PLAIN   "libhakmem.so"
+#define LIBRARY PLAIN ".0"
 #define DAEMON  "hakmemd"
 
 /* The directory the tool is in; "" where /proc does not say. */
@@ -31,6 +33,16 @@ static bool is_file(const char *path, int access_mode)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, access_mode) == 0;
 }
 
+/* The path without links on the way, but for the file's own name: what that leads to changes with each
+ * upgrade, and who is told the path keeps it for longer. */
+static bool whole_path(const char *path, char *buf, size_t size)
+{
+    char dir[2 * PATH_MAX], whole[PATH_MAX];
+    const char *name = strrchr(path, '/') + 1;
+    snprintf(dir, sizeof dir, "%.*s", (int)(name - path), path);
+    return realpath(dir, whole) && (size_t)snprintf(buf, size, "%s/%s", whole[1] ? whole : "", name) < size;
+}
+
 /* The first of some places that has the file: each a directory and a path in it, the tool's own where the
  * directory is NULL. */
 struct place {
@@ -39,13 +51,12 @@ struct place {
 
 static bool find_in(const struct place *places, unsigned count, int access_mode, char *buf, size_t size)
 {
-    char own[PATH_MAX], joined[2 * PATH_MAX], whole[PATH_MAX];
+    char own[PATH_MAX], joined[2 * PATH_MAX];
     own_dir(own, sizeof own);
     for (unsigned i = 0; i < count; i++) {
         const char *dir = places[i].dir ? places[i].dir : own;
         snprintf(joined, sizeof joined, "%s/%s", dir, places[i].path);
-        if (dir[0] == '/' && is_file(joined, access_mode) && realpath(joined, whole) &&
-            (size_t)snprintf(buf, size, "%s", whole) < size)
+        if (dir[0] == '/' && is_file(joined, access_mode) && whole_path(joined, buf, size))
             return true;
     }
     return false;
@@ -62,6 +73,7 @@ static bool loadable(const char *path, char *error, size_t size)
 bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
 {
     static const struct place places[] = {{NULL, "../lib/" LIBRARY},
+                                          {NULL, "../lib/" PLAIN},
                                           {NULL, "../" HAKMEM_RELATIVE_LIBDIR "/" LIBRARY},
                                           {HAKMEM_LIBDIR, LIBRARY}};
     const char *chosen = getenv("HAKMEM_LIBRARY");
@@ -76,7 +88,7 @@ bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
     }
     if (!find_in(places, HK_COUNT_OF(places), R_OK, buf, size)) {
         snprintf(error, error_size,
-                 LIBRARY " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
+                 PLAIN " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
         return false;
     }
     return loadable(buf, error, error_size);
