@@ -46,23 +46,23 @@ tree_files() {
     fi
 }
 
-# export_tree DIRECTORY VERSION: a copy of the tree that owes nothing to this one's umask.
+# export_tree DIRECTORY: a copy of the tree that owes nothing to this one's umask.
 export_tree() {
     rm -rf "$1"
     mkdir -p "$1"
     tree_files | tar --null --files-from=- --mtime="@$EPOCH" --mode=u=rwX,go=rX -cf - |
         tar -C "$1" --no-same-owner -xpf -
-    sed -i "s/^project(hakmem VERSION [0-9.]* /project(hakmem VERSION $2 /" "$1/CMakeLists.txt"
+    sed -i "s/^project(hakmem VERSION [0-9.]* /project(hakmem VERSION $VERSION /" "$1/CMakeLists.txt"
 }
 
 # ---- Debian ----
 
-# deb_tree DIRECTORY VERSION: a copy with debian/ where Debian's tools look for it.
+# deb_tree DIRECTORY: a copy with debian/ where Debian's tools look for it.
 deb_tree() {
-    export_tree "$1" "$2"
+    export_tree "$1"
     cp -a "$1/packaging/debian" "$1/debian"
     cat >"$1/debian/changelog" <<TEXT
-hakmem ($2) unstable; urgency=medium
+hakmem ($VERSION) unstable; urgency=medium
 
   * See CHANGELOG.md.
 
@@ -70,12 +70,11 @@ hakmem ($2) unstable; urgency=medium
 TEXT
 }
 
-# build_debs DIRECTORY VERSION [VARIABLE=VALUE...]: the packages are beside the directory then.
+# build_debs DIRECTORY [VARIABLE=VALUE...]: builds what deb_tree made; the packages are beside the directory then.
 build_debs() {
-    local tree=$1 version=$2 log=$1.log
-    shift 2
-    deb_tree "$tree" "$version"
-    if ! (cd "$tree" && env -u HAKMEM_BUILD_DIR "$@" dpkg-buildpackage -us -uc -b -j"$JOBS") >"$log" 2>&1; then
+    local tree=$1 log=$1.log
+    shift
+    if ! (cd "$tree" && env -u HAKMEM_BUILD_DIR "$@" dpkg-buildpackage -us -uc -b --jobs-try="$JOBS") >"$log" 2>&1; then
         tail -40 "$log" >&2
         die "dpkg-buildpackage failed; all it said: $log"
     fi
@@ -86,7 +85,8 @@ package_deb() {
     local place=$PACKAGES/deb-$VERSION
     rm -rf "$place"
     mkdir -p "$place"
-    build_debs "$place/hakmem-$VERSION" "$VERSION"
+    deb_tree "$place/hakmem-$VERSION"
+    build_debs "$place/hakmem-$VERSION"
     say "lintian:"
     lintian --fail-on error --tag-display-limit 0 --suppress-tags initial-upload-closes-no-bugs \
         "$place"/*.changes >&2 || die "lintian found errors"
@@ -98,9 +98,11 @@ package_check() {
     local place=$PACKAGES/check
     rm -rf "$place"
     mkdir -p "$place/one" "$place/two/in-another-place"
-    (umask 022 && build_debs "$place/one/hakmem" "$VERSION" TZ=UTC LC_ALL=C)
-    (umask 077 && HOME=/nonexistent build_debs "$place/two/in-another-place/hakmem-tree" "$VERSION" \
-        TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 USER=somebody DEB_BUILD_OPTIONS=nocheck)
+    deb_tree "$place/one/hakmem"
+    cp -a "$place/one/hakmem" "$place/two/in-another-place/hakmem-tree"
+    (umask 022 && build_debs "$place/one/hakmem" TZ=UTC LC_ALL=C)
+    (umask 027 && build_debs "$place/two/in-another-place/hakmem-tree" TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 \
+        HOME=/nonexistent USER=somebody DEB_BUILD_OPTIONS="nocheck parallel=1")
     check_same "$place/one" "$place/two/in-another-place"
 }
 
@@ -124,7 +126,7 @@ package_rpm() {
     local place=$PACKAGES/rpm
     rm -rf "$place"
     mkdir -p "$place/SOURCES" "$place/SPECS"
-    export_tree "$place/hakmem-$VERSION" "$VERSION"
+    export_tree "$place/hakmem-$VERSION"
     tar -C "$place" --owner=0 --group=0 --numeric-owner --sort=name -czf "$place/SOURCES/hakmem-$VERSION.tar.gz" \
         "hakmem-$VERSION"
     rm -rf "$place/hakmem-$VERSION"
@@ -144,7 +146,7 @@ package_tar() {
     local place=$PACKAGES/tar name
     name=hakmem-$VERSION-linux-$(uname -m)
     rm -rf "$place"
-    export_tree "$place/tree" "$VERSION"
+    export_tree "$place/tree"
     cmake -S "$place/tree" -B "$place/obj" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHAKMEM_TESTS=OFF \
         -DCMAKE_INSTALL_PREFIX=/usr >&2
     cmake --build "$place/obj" --parallel "$JOBS" >&2
