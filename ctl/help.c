@@ -183,7 +183,7 @@ static void list_options(FILE *out, const char *command, unsigned groups)
 
 void hk_help_listing(FILE *out)
 {
-    static const char *const words[] = {"none", "pids", "stats", "tune", "program"};
+    static const char *const words[] = {"none", "pids", "stats", "tune", "program", "units", "enabled"};
     list_options(out, "-", HK_GROUP_GLOBAL | HK_GROUP_JSON);
     for (unsigned i = 0; i < hk_command_count; i++) {
         const struct hk_command *c = &hk_commands[i];

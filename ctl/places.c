@@ -33,14 +33,15 @@ static bool is_file(const char *path, int access_mode)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, access_mode) == 0;
 }
 
-/* The path without links on the way, but for the file's own name: what that leads to changes with each
- * upgrade, and who is told the path keeps it for longer. */
-static bool whole_path(const char *path, char *buf, size_t size)
+/* A path to a file without links and dots in its directory. The file itself may be a link, which the next
+ * version leads elsewhere: it is named as it is. */
+static bool resolve_dir(char *path, char *buf, size_t size)
 {
-    char dir[2 * PATH_MAX], whole[PATH_MAX];
-    const char *name = strrchr(path, '/') + 1;
-    snprintf(dir, sizeof dir, "%.*s", (int)(name - path), path);
-    return realpath(dir, whole) && (size_t)snprintf(buf, size, "%s/%s", whole[1] ? whole : "", name) < size;
+    char whole[PATH_MAX], *slash = strrchr(path, '/');
+    *slash = '\0';
+    if (!realpath(path[0] ? path : "/", whole))
+        return false;
+    return (size_t)snprintf(buf, size, "%s/%s", whole[1] ? whole : "", slash + 1) < size;
 }
 
 /* The first of some places that has the file: each a directory and a path in it, the tool's own where the
@@ -56,13 +57,13 @@ static bool find_in(const struct place *places, unsigned count, int access_mode,
     for (unsigned i = 0; i < count; i++) {
         const char *dir = places[i].dir ? places[i].dir : own;
         snprintf(joined, sizeof joined, "%s/%s", dir, places[i].path);
-        if (dir[0] == '/' && is_file(joined, access_mode) && whole_path(joined, buf, size))
+        if (dir[0] == '/' && is_file(joined, access_mode) && resolve_dir(joined, buf, size))
             return true;
     }
     return false;
 }
 
-static bool loadable(const char *path, char *error, size_t size)
+bool hk_place_loadable(const char *path, char *error, size_t size)
 {
     if (!strpbrk(path, " :$\t\n"))
         return true;
@@ -84,14 +85,29 @@ bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
             return false;
         }
         snprintf(buf, size, "%s", whole);
-        return loadable(buf, error, error_size);
+        return hk_place_loadable(buf, error, error_size);
     }
     if (!find_in(places, HK_COUNT_OF(places), R_OK, buf, size)) {
         snprintf(error, error_size,
                  PLAIN " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
         return false;
     }
-    return loadable(buf, error, error_size);
+    return hk_place_loadable(buf, error, error_size);
+}
+
+bool hk_place_library_below(const char *root, char *buf, size_t size)
+{
+    static const char *const dirs[] = {HAKMEM_LIBDIR, "/usr/" HAKMEM_RELATIVE_LIBDIR, "/usr/lib",
+                                       "/usr/local/lib"};
+    char path[2 * PATH_MAX];
+    for (unsigned i = 0; i < 2 * HK_COUNT_OF(dirs); i++) {
+        const char *dir = dirs[i / 2], *name = i % 2 ? PLAIN : LIBRARY;
+        int len = snprintf(path, sizeof path, "%s%s/%s", root, dir, name);
+        if (len > 0 && (size_t)len < sizeof path && is_file(path, R_OK) &&
+            (size_t)snprintf(buf, size, "%s/%s", dir, name) < size)
+            return true;
+    }
+    return false;
 }
 
 bool hk_place_daemon(char *buf, size_t size)
