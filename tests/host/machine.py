@@ -118,8 +118,8 @@ class Machine:
 
     def attempt(self, command, quiet=False):
         """A shell command in the machine, whatever comes of it."""
-        enter = ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/"]
-        result = subprocess.run([*enter, "sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True,
+        enter = ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root"]
+        result = subprocess.run([*enter, "sh", "-c", f"cd /\n{command}"], stdin=subprocess.DEVNULL, capture_output=True,
                                 text=True, errors="replace", env=ENVIRONMENT, check=False, timeout=2 * DEADLINE_S)
         if not quiet:
             self.transcript(f"# {command}", *(result.stdout + result.stderr).splitlines())
