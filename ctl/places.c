@@ -11,7 +11,9 @@
 
 #include "shm/base.h"
 
-#define LIBRARY "libhakmem.so"
+/* The plain name is there for building against the library only. */
+#define PLAIN   "libhakmem.so"
+#define LIBRARY PLAIN ".0"
 #define DAEMON  "hakmemd"
 
 /* The directory the tool is in; "" where /proc does not say. */
@@ -72,6 +74,7 @@ bool hk_place_loadable(const char *path, char *error, size_t size)
 bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
 {
     static const struct place places[] = {{NULL, "../lib/" LIBRARY},
+                                          {NULL, "../lib/" PLAIN},
                                           {NULL, "../" HAKMEM_RELATIVE_LIBDIR "/" LIBRARY},
                                           {HAKMEM_LIBDIR, LIBRARY}};
     const char *chosen = getenv("HAKMEM_LIBRARY");
@@ -86,7 +89,7 @@ bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
     }
     if (!find_in(places, HK_COUNT_OF(places), R_OK, buf, size)) {
         snprintf(error, error_size,
-                 LIBRARY " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
+                 PLAIN " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
         return false;
     }
     return hk_place_loadable(buf, error, error_size);
@@ -97,10 +100,11 @@ bool hk_place_library_below(const char *root, char *buf, size_t size)
     static const char *const dirs[] = {HAKMEM_LIBDIR, "/usr/" HAKMEM_RELATIVE_LIBDIR, "/usr/lib",
                                        "/usr/local/lib"};
     char path[2 * PATH_MAX];
-    for (unsigned i = 0; i < HK_COUNT_OF(dirs); i++) {
-        int len = snprintf(path, sizeof path, "%s%s/" LIBRARY, root, dirs[i]);
+    for (unsigned i = 0; i < 2 * HK_COUNT_OF(dirs); i++) {
+        const char *dir = dirs[i / 2], *name = i % 2 ? PLAIN : LIBRARY;
+        int len = snprintf(path, sizeof path, "%s%s/%s", root, dir, name);
         if (len > 0 && (size_t)len < sizeof path && is_file(path, R_OK) &&
-            (size_t)snprintf(buf, size, "%s/" LIBRARY, dirs[i]) < size)
+            (size_t)snprintf(buf, size, "%s/%s", dir, name) < size)
             return true;
     }
     return false;
