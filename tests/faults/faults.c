@@ -28,7 +28,7 @@
 
 #define MOST_CALLS 20000
 #define MOST_RULES 8
-#define SHOWN      20 /* failures that are told in full */
+#define SHOWN      40 /* failures that are told in full */
 
 /* What may be left more than without failures: addresses that a failing munmap() keeps are given up for good
  * (one run of SuperSlabs each), and caches are filled in another order. In KiB but for the first two. */
