@@ -294,19 +294,29 @@ int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped)
     return first;
 }
 
+/* Where the system refuses to unmap: what can be purged is mapped, all of it. */
+static void keep_addresses(uint32_t first, uint32_t n, size_t mapped)
+{
+    bool is_mapped = hk_os_purge(hk_superslab_start(first), mapped, false) == 0;
+    hk_lock_take(&hk_ss.lock);
+    for (uint32_t s = first; s < first + n; s++) {
+        if (is_mapped)
+            make_open(s, 0, 0);
+        else
+            hk_ss_set_state(s, HK_SUPERSLAB_LOST);
+    }
+    if (!is_mapped)
+        hk_ss_uncount_mapped(n, mapped);
+    hk_lock_drop(&hk_ss.lock);
+}
+
 void hk_arena_return_addresses(uint32_t first, size_t mapped)
 {
     uint32_t n = hk_superslabs_for(mapped);
-    if (hk_os_unmap(hk_superslab_start(first), mapped) == 0) {
+    if (hk_os_unmap(hk_superslab_start(first), mapped) == 0)
         hk_arena_forget_run(first, n, mapped);
-        return;
-    }
-    (void)hk_os_purge(hk_superslab_start(first), mapped, false);
-    hk_lock_take(&hk_ss.lock);
-    for (uint32_t s = first; s < first + n; s++)
-        hk_ss_set_state(s, HK_SUPERSLAB_LOST);
-    hk_ss_uncount_mapped(n, mapped);
-    hk_lock_drop(&hk_ss.lock);
+    else
+        keep_addresses(first, n, mapped);
 }
 
 /* Maps the rest of a run's last SuperSlab, up to bytes behind the run's start. */

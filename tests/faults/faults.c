@@ -30,11 +30,12 @@
 #define MOST_RULES 8
 #define SHOWN      40 /* failures that are told in full */
 
-/* What may be left more than without failures: addresses that a failing munmap() keeps are given up for good
- * (one run of SuperSlabs each), and caches are filled in another order. In KiB but for the first two. */
-#define MORE_MAPPINGS 24
-#define MORE_MAPPED   (16 * 1024ull)
-#define MORE_RSS      (6 * 1024ull)
+/* What may be left more than without failures, in KiB but for the first. Where all calls fail until memory is
+ * back, munmap() and madvise() among them, addresses that nothing can be learnt of are given up with their
+ * pages, at most what was mapped then. */
+static const struct bounds {
+    unsigned long long mappings, mapped, uncounted, rss;
+} usual_bounds = {24, 16 * 1024, 4 * 1024, 4 * 1024}, total_bounds = {24, 32 * 1024, 48 * 1024, 16 * 1024};
 
 struct figures {
     unsigned refused, fds, mappings;
@@ -57,6 +58,7 @@ static const struct inject_call *seen[MOST_CALLS]; /* by the run without failure
 /* Of all jobs. */
 static struct {
     _Atomic(unsigned) next, runs, faults, untouched, refused, wrong;
+    _Atomic(long long) mappings, mapped, uncounted, rss; /* most that was left more than usual */
 } * shared;
 
 /* ---- one run ---- */
@@ -103,30 +105,48 @@ static bool read_figures(const char *text, struct figures *f)
                   &f->refused, &f->fds, &f->mappings, &f->live, &f->mapped, &f->window, &f->rss) == 7;
 }
 
+static const char *judge_left(const struct figures *now, const struct figures *usual,
+                              const struct bounds *more)
+{
+    if (now->fds != usual->fds)
+        return "descriptors were left open";
+    if (now->live != usual->live)
+        return "blocks are counted that are not there, or not counted";
+    if (now->mappings > usual->mappings + more->mappings)
+        return "mappings were left";
+    if (now->mapped > usual->mapped + more->mapped)
+        return "memory was left mapped";
+    if (now->window + usual->mapped > now->mapped + usual->window + more->uncounted)
+        return "more is mapped than is counted";
+    return now->rss > usual->rss + more->rss ? "pages were left" : NULL;
+}
+
 /* What is wrong with how a run ended; NULL: nothing. */
-static const char *judge(int status, const char *text, struct figures *now, const struct figures *usual)
+static const char *judge(int status, const char *text, struct run *run, const struct figures *usual)
 {
     if (WIFSIGNALED(status))
         return WTERMSIG(status) == SIGALRM ? "it hung" : strsignal(WTERMSIG(status));
     if (status != 0)
         return "it failed";
-    if (!read_figures(text, now))
+    if (!read_figures(text, &run->figures))
         return "it said nothing of what it left";
-    if (usual == NULL)
-        return NULL;
-    if (now->fds != usual->fds)
-        return "descriptors were left open";
-    if (now->live != usual->live)
-        return "blocks are counted that are not there, or not counted";
-    if (now->mappings > usual->mappings + MORE_MAPPINGS)
-        return "mappings were left";
-    if (now->mapped > usual->mapped + MORE_MAPPED)
-        return "memory was left mapped";
-    if (now->window > now->mapped + usual->window - usual->mapped + MORE_MAPPED)
-        return "more is mapped than is counted";
-    if (now->rss > usual->rss + MORE_RSS)
-        return "pages were left";
-    return NULL;
+    bool total = run->plan.what == PLAN_ALL && run->plan.length == 0;
+    return usual != NULL ? judge_left(&run->figures, usual, total ? &total_bounds : &usual_bounds) : NULL;
+}
+
+static void note_most(_Atomic(long long) *most, long long value)
+{
+    long long now = atomic_load(most);
+    while (value > now && !atomic_compare_exchange_weak(most, &now, value))
+        ;
+}
+
+static void note_left(const struct figures *now, const struct figures *usual)
+{
+    note_most(&shared->mappings, (long long)now->mappings - usual->mappings);
+    note_most(&shared->mapped, (long long)(now->mapped - usual->mapped));
+    note_most(&shared->uncounted, (long long)(now->window - now->mapped - usual->window + usual->mapped));
+    note_most(&shared->rss, (long long)(now->rss - usual->rss));
 }
 
 /* Runs the program by its plan. Whether all was well. */
@@ -135,13 +155,15 @@ static bool run_once(struct run *run, const struct figures *usual)
     program.output = memfd_create("output", MFD_CLOEXEC);
     CHECK(program.output >= 0, "memfd_create: %s", strerror(errno));
     int status = inject_run(&program, decide, marked, run);
-    const char *text = printed(program.output), *wrong = judge(status, text, &run->figures, usual);
+    const char *text = printed(program.output), *wrong = judge(status, text, run, usual);
     if (wrong != NULL && atomic_fetch_add(&shared->wrong, 1) < SHOWN) {
         char plan[64];
         plan_print(&run->plan, plan, sizeof plan);
         printf("--only %s: %s (status %#x, %u of %u calls failed)\n%s", plan, wrong, (unsigned)status,
                run->failed, run->calls, text);
     }
+    if (usual != NULL && run->figures.fds != 0)
+        note_left(&run->figures, usual);
     close(program.output);
     return wrong == NULL;
 }
@@ -226,6 +248,10 @@ static int run_all(unsigned sample, uint64_t seed, unsigned jobs)
     printf("%u runs, %u calls failed, %u allocations refused; %u runs had nothing to fail; %u went wrong\n",
            atomic_load(&shared->runs), atomic_load(&shared->faults), atomic_load(&shared->refused),
            atomic_load(&shared->untouched), atomic_load(&shared->wrong));
+    printf(
+        "left at most: %lld mappings, %lld KiB mapped, %lld KiB mapped and not counted, %lld KiB resident\n",
+        atomic_load(&shared->mappings), atomic_load(&shared->mapped), atomic_load(&shared->uncounted),
+        atomic_load(&shared->rss));
     CHECK(atomic_load(&shared->faults) > 0, "nothing failed");
     return atomic_load(&shared->wrong) != 0;
 }

@@ -431,8 +431,12 @@ static void memory_is_back(void)
 static void be_steered(void)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (poll(&input, 1, 10) == 0)
+    while (poll(&input, 1, 10) == 0) {
+        struct block large; /* what is cached is no occasion to look around, what is large always is */
         use_small(1);
+        begin(&large, 0, 40000, 1);
+        end(&large);
+    }
 }
 
 static void use_all(bool much)
