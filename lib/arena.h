@@ -199,8 +199,8 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, struct hk_run *run);
 int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped);
 void hk_arena_return_addresses(uint32_t first, size_t mapped);
 
-/* Maps more behind a run, in place: mapped becomes at least new_mapped, the new value is returned; 0 where
- * what follows is in use or there is no memory. */
+/* Maps more behind a run, in place. Returns what is mapped then: less than new_mapped where what follows is
+ * in use or there is no memory. */
 size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped);
 
 /* Gives the pages of a run beyond new_mapped (whole pages, at least one) back; returns what is mapped then.
@@ -211,8 +211,9 @@ size_t hk_arena_shrink_run(uint32_t first, size_t mapped, size_t new_mapped);
  * done. */
 bool hk_arena_keep_run(uint32_t first, uint32_t superslabs, size_t mapped);
 
-/* Gives a run back to the system. mapped: bytes mapped from its start. */
-void hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped);
+/* Gives a run back to the system. mapped: bytes mapped from its start. Returns the bytes that went: none
+ * where the system takes nothing, and then they are retained. */
+size_t hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped);
 
 /* The pages of a run have been moved away: its addresses are free and unmapped. */
 void hk_arena_forget_run(uint32_t first, uint32_t superslabs, size_t mapped);

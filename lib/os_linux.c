@@ -148,20 +148,28 @@ int hk_os_populate(void *addr, size_t bytes)
     return advise(addr, bytes, MADV_POPULATE_WRITE);
 }
 
-bool hk_os_is_readable(uintptr_t addr, size_t bytes)
+static int probe_mapped(void *at, size_t bytes)
+{
+    unsigned char present[8];
+    if (bytes > sizeof present * hk_page_bytes)
+        return -EINVAL;
+    hk_count(&hk_process.sys_other_total, 1);
+    return result(HK_SYSCALL(SYS_mincore, at, bytes, present));
+}
+
+int hk_os_probe(uintptr_t addr, size_t bytes)
 {
     static const char sample = 0;
-    unsigned char present[8];
     void *at = (void *)addr;
     if (advise(at, bytes, MADV_POPULATE_READ) == 0)
-        return true;
+        return 0;
+    /* Before Linux 5.14, or under a filter, one can only ask whether something is mapped. */
     uintptr_t known = (uintptr_t)&sample & ~(uintptr_t)(hk_page_bytes - 1);
-    if (advise((void *)known, hk_page_bytes, MADV_POPULATE_READ) == 0)
-        return false;
-    /* Before Linux 5.14 one can only ask whether something is mapped. */
-    hk_count(&hk_process.sys_other_total, 1);
-    return bytes <= sizeof present * hk_page_bytes &&
-           result(HK_SYSCALL(SYS_mincore, at, bytes, present)) == 0;
+    if (advise((void *)known, hk_page_bytes, MADV_POPULATE_READ) != 0)
+        return probe_mapped(at, bytes);
+    /* Asked again: the program's end may depend on the answer, and the first may have been for want of
+     * memory. */
+    return advise(at, bytes, MADV_POPULATE_READ) == 0 ? 0 : -ENOMEM;
 }
 
 int hk_os_wipe_on_fork(void *addr, size_t bytes)

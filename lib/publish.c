@@ -35,6 +35,7 @@ static struct {
     uint32_t pid, root_pid, parent_pid;
     bool forked;          /* the segment is one that an ancestor made */
     bool unfolded;        /* totals are still the parent's */
+    _Atomic(bool) owed;   /* a daemon was there, and the hello did not get to it */
     _Atomic(bool) behind; /* some heap had not seen the applied generation when last counted */
     hk_au64 published_changes;
     uint64_t others_published; /* hk_process_changes at that time */
@@ -341,8 +342,7 @@ void hk_publish_process(void)
     struct hk_area *a = area();
     if (a == NULL)
         return;
-    /* Whoever finds the lock taken leaves its changes to the holder, who looks again; but not for ever, where
-         others change things all the time: those come here themselves. */
+    /* Whoever finds the lock taken leaves its changes to the holder, who looks again, but not for ever. */
     for (int round = 0; round < 3; round++) {
         uint64_t changes = hk_process_version();
         if ((changes == hk_total(&pub.published_changes) && !pub.behind) || !hk_lock_try(&pub.lock))
@@ -475,6 +475,7 @@ static bool greet(bool late)
     if (fd < 0)
         return false;
     bool repeated = pub.segment.header != NULL;
+    pub.owed = true;
     hk_steer_page_begin();
     bool made = make_segment(late, &fds);
     hk_steer_page_end(made ? pub.segment.tuning : NULL);
@@ -482,7 +483,7 @@ static bool greet(bool late)
         place_heaps();
         unsigned flags = (repeated ? HK_HELLO_REPEATED : 0u) | (pub.forked ? HK_HELLO_CHILD : 0u);
         hk_count(&hk_process.hellos_total, 1);
-        (void)hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label);
+        pub.owed = hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label) != 0;
     }
     hk_segment_close(&fds, late);
     hk_hello_close(fd, late);
@@ -522,7 +523,7 @@ static bool may_begin(void)
 
 void hk_publish_retry(uint64_t now_ns, bool allowed)
 {
-    if (pub.segment.header == NULL ? !may_begin() : !allowed)
+    if (!allowed && !((pub.segment.header == NULL || pub.owed) && may_begin()))
         return;
     if (now_ns < hk_total(&pub.retry_ns) || !hk_lock_try(&pub.lock))
         return;
