@@ -66,6 +66,7 @@ static HK_COLD void *small_late(unsigned size_class)
     if (heap == NULL)
         return NULL;
     void *block = pop_or_supply(heap, size_class);
+    hk_bin_learn(heap, size_class); /* nobody else will: its blocks come back past the bin */
     hk_heap_late_drop();
     return block;
 }
