@@ -255,10 +255,11 @@ static HK_NOINLINE void *resize(void *p, size_t size)
  * slow way, which reads them properly. */
 void *hk_realloc(void *p, size_t size)
 {
-    uintptr_t base = hk_arena.base;
+    uintptr_t base = HK_PLAIN(hk_arena.base);
     size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
-    if (HK_LIKELY(slab < hk_arena.slabs)) {
-        unsigned offset = ((const uint16_t *)(base - HK_META_BELOW))[slab];
+    if (HK_LIKELY(slab < HK_PLAIN(hk_arena.slabs))) {
+        const uint16_t *metas = (const uint16_t *)(base - HK_META_BELOW);
+        unsigned offset = HK_PLAIN(metas[slab]);
         if (HK_LIKELY(offset != 0)) {
             const struct hk_class_info *info = &hk_classes[hk_class_of_bin_offset(offset)];
             if (HK_LIKELY(hk_class_fits(info, size)) &&
