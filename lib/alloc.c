@@ -67,6 +67,7 @@ static HK_COLD void *small_late(unsigned size_class, bool any)
     if (heap == NULL)
         return NULL;
     void *block = pop_or_supply(heap, size_class, any);
+    hk_bin_learn(heap, size_class); /* nobody else will: its blocks come back past the bin */
     hk_heap_late_drop();
     return block;
 }
@@ -319,10 +320,11 @@ static HK_NOINLINE void *resize(void *p, size_t size)
  * slow way, which reads them properly. */
 void *hk_realloc(void *p, size_t size)
 {
-    uintptr_t base = hk_arena.base;
+    uintptr_t base = HK_PLAIN(hk_arena.base);
     size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
-    if (HK_LIKELY(slab < hk_arena.resizes)) {
-        unsigned offset = ((const uint16_t *)(base - HK_META_BELOW))[slab];
+    if (HK_LIKELY(slab < HK_PLAIN(hk_arena.resizes))) {
+        const uint16_t *metas = (const uint16_t *)(base - HK_META_BELOW);
+        unsigned offset = HK_PLAIN(metas[slab]);
         if (HK_LIKELY(offset != 0)) {
             const struct hk_class_info *info = &hk_classes[hk_class_of_bin_offset(offset)];
             if (HK_LIKELY(hk_class_fits(info, size)) &&

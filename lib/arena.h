@@ -45,6 +45,13 @@ struct hk_arena {
 
 extern struct hk_arena hk_arena HK_HIDDEN;
 
+/* Such a plain read of a word that is written atomically; a thread sanitizer is shown what it stands for. */
+#ifdef __SANITIZE_THREAD__
+#define HK_PLAIN(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#else
+#define HK_PLAIN(word) (word)
+#endif
+
 /* Rows of the index: one for each size class (partly used slabs), then these. Runs are of free slabs. */
 enum hk_index_row {
     HK_ROW_FREE = HK_CLASSES,

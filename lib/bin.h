@@ -46,7 +46,8 @@ void hk_bin_bypass(uint32_t slab, unsigned size_class, void *block);
 /* Counts such a block in the heap's totals (the late heap's, locked). */
 void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class);
 
-/* Brings the totals up to date. */
+/* Brings the totals of one bin, of all bins up to date. */
+void hk_bin_learn(struct hk_heap *heap, unsigned size_class);
 void hk_heap_learn(struct hk_heap *heap);
 
 /* The heap's thread ends, or the process: totals are exact from here on. */

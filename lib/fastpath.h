@@ -40,12 +40,13 @@ HK_INLINE void *hk_malloc(size_t size)
 /* Whether there was room for it. */
 HK_INLINE bool hk_free_fast(void *p)
 {
-    uintptr_t base = hk_arena.base;
+    uintptr_t base = HK_PLAIN(hk_arena.base);
     size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
-    if (HK_UNLIKELY(slab >= hk_arena.slabs))
+    if (HK_UNLIKELY(slab >= HK_PLAIN(hk_arena.slabs)))
         return false;
     struct hk_heap *heap = hk_tls_heap;
-    struct hk_bin *bin = (struct hk_bin *)((char *)heap + ((const uint16_t *)(base - HK_META_BELOW))[slab]);
+    const uint16_t *metas = (const uint16_t *)(base - HK_META_BELOW);
+    struct hk_bin *bin = (struct hk_bin *)((char *)heap + HK_PLAIN(metas[slab]));
     uint32_t room;
     if (HK_UNLIKELY(__builtin_sub_overflow(bin->room, 1u, &room)))
         return false;
