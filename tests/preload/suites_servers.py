@@ -115,7 +115,7 @@ class StressNg(Suite):
     name = package = "stress-ng"
     programs = ("stress-ng",)
     rounds = {
-        "malloc": 400000, "malloc-bytes": 0, "malloc-thresh": 0, "malloc-trim": 0, "mmap": 300, "mmapfork": 40,
+        "malloc": 40000, "malloc-bytes": 0, "malloc-thresh": 0, "malloc-trim": 0, "mmap": 0, "mmapfork": 40,
         "mmapmany": 4, "mremap": 300, "brk": 100000, "fork": 4000, "vfork": 4000, "clone": 500, "pthread": 400,
         "daemon": 200, "exec": 300, "stack": 100, "vm": 2000, "list": 500, "tree": 60, "skiplist": 100, "hsearch": 200,
         "tsearch": 20, "lsearch": 5, "bsearch": 200, "qsort": 40, "heapsort": 20, "mergesort": 20, "judy": 2,
@@ -125,10 +125,11 @@ class StressNg(Suite):
         "context": 2000, "env": 200, "mcontend": 20000, "remap": 20, "stackmmap": 5, "zombie": 2000,
     }
     options = {
-        "malloc-bytes": ["--malloc", "2", "--malloc-ops", "4000", "--malloc-bytes", "64m", "--malloc-max", "200",
+        "malloc-bytes": ["--malloc", "2", "--malloc-ops", "400", "--malloc-bytes", "64m", "--malloc-max", "200",
                          "--malloc-touch"],
         "malloc-thresh": ["--malloc", "2", "--malloc-ops", "100000", "--malloc-thresh", "4096", "--malloc-pthreads", "4"],
         "malloc-trim": ["--malloc", "2", "--malloc-ops", "50000", "--malloc-zerofree", "--malloc-pthreads", "2"],
+        "mmap": ["--mmap", "2", "--mmap-ops", "100", "--mmap-bytes", "8m"],
         "vm": ["--vm", "2", "--vm-ops", "2000", "--vm-bytes", "64m"],
     }
 
