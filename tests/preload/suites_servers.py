@@ -115,21 +115,22 @@ class StressNg(Suite):
     name = package = "stress-ng"
     programs = ("stress-ng",)
     rounds = {
-        "malloc": 40000, "malloc-bytes": 0, "malloc-thresh": 0, "malloc-trim": 0, "mmap": 0, "mmapfork": 40,
-        "mmapmany": 4, "mremap": 300, "brk": 100000, "fork": 4000, "vfork": 4000, "clone": 500, "pthread": 400,
-        "daemon": 200, "exec": 300, "stack": 100, "vm": 2000, "list": 500, "tree": 60, "skiplist": 100, "hsearch": 200,
-        "tsearch": 20, "lsearch": 5, "bsearch": 200, "qsort": 40, "heapsort": 20, "mergesort": 20, "judy": 2,
-        "sparsematrix": 100, "str": 1500, "wcs": 300, "zlib": 60, "memfd": 20, "mlock": 500, "madvise": 60, "msync": 40,
-        "full": 300, "vm-splice": 500, "userfaultfd": 0, "dynlib": 500, "regex": 0, "hash": 2000, "crypt": 20,
-        "resources": 0, "shm": 20, "sem": 50000, "futex": 20000, "sigsegv": 4000, "sigabrt": 500, "sigchld": 3000,
-        "context": 2000, "env": 200, "mcontend": 20000, "remap": 20, "stackmmap": 5, "zombie": 2000,
+        "malloc": 20000, "malloc-bytes": 0, "malloc-thresh": 0, "malloc-trim": 0, "mmap": 0,
+        "mmapmany": 4, "mremap": 0, "brk": 100000, "fork": 4000, "vfork": 4000, "clone": 40, "pthread": 400,
+        "daemon": 200, "exec": 300, "vm": 2000, "list": 20, "tree": 3, "skiplist": 100, "hsearch": 100,
+        "tsearch": 3, "lsearch": 1, "bsearch": 50, "qsort": 5, "heapsort": 3, "mergesort": 3, "judy": 2,
+        "sparsematrix": 8, "str": 1500, "wcs": 300, "zlib": 5, "memfd": 2, "mlock": 500, "madvise": 6, "msync": 40,
+        "full": 300, "vm-splice": 500, "dynlib": 100, "hash": 2000, "crypt": 20,
+        "shm": 20, "sem": 2000, "futex": 20000, "sigsegv": 4000, "sigabrt": 500, "sigchld": 3000,
+        "context": 500, "env": 40, "remap": 5, "stackmmap": 5, "zombie": 500,
     }
     options = {
-        "malloc-bytes": ["--malloc", "2", "--malloc-ops", "400", "--malloc-bytes", "64m", "--malloc-max", "200",
+        "malloc-bytes": ["--malloc", "2", "--malloc-ops", "400", "--malloc-bytes", "4m", "--malloc-max", "200",
                          "--malloc-touch"],
-        "malloc-thresh": ["--malloc", "2", "--malloc-ops", "100000", "--malloc-thresh", "4096", "--malloc-pthreads", "4"],
+        "malloc-thresh": ["--malloc", "2", "--malloc-ops", "30000", "--malloc-thresh", "4096", "--malloc-pthreads", "4"],
         "malloc-trim": ["--malloc", "2", "--malloc-ops", "50000", "--malloc-zerofree", "--malloc-pthreads", "2"],
-        "mmap": ["--mmap", "2", "--mmap-ops", "100", "--mmap-bytes", "8m"],
+        "mremap": ["--mremap", "2", "--mremap-ops", "100", "--mremap-bytes", "4m"],
+        "mmap": ["--mmap", "2", "--mmap-ops", "40", "--mmap-bytes", "8m"],
         "vm": ["--vm", "2", "--vm-ops", "2000", "--vm-bytes", "64m"],
     }
 
