@@ -4,7 +4,7 @@
  *
  * Such a library looks its names up in itself and what it is linked with first, and so binds malloc and free
  * to the C library's. What reaches it from elsewhere is ours, be it from strdup() or getline(), and the C
- * library's free() dies of that. So names are looked up in the usual order (docs/decisions/0009-deepbind.md).
+ * library's free() dies of that. So names are looked up in the usual order (docs/decisions/0011-deepbind.md).
  * In libhakmem.so alone: who links libhakmem.a may have the C library's archive too, with a dlopen() of its
  * own.
  */
