@@ -1,6 +1,6 @@
 /*
  * load_test.c - memory before main, after main and across libraries that are loaded and unloaded: by default,
- * with RTLD_DEEPBIND, which binds a library to the C library's own malloc, and in a name space of its own.
+ * and in a name space of its own.
  *
  * usage: load_test PLUGIN
  */
@@ -77,8 +77,6 @@ int main(int argc, char **argv)
     CHECK(argc == 2, "usage: load_test PLUGIN");
     atexit(at_exit);
     use(dlopen(argv[1], RTLD_LAZY));
-    for (unsigned i = 0; i < 20; i++)
-        use(dlopen(argv[1], RTLD_NOW | RTLD_DEEPBIND));
     for (unsigned i = 0; i < HK_COUNT_OF(threads); i++)
         CHECK(pthread_create(&threads[i], NULL, load_and_use, argv[1]) == 0, "pthread_create");
     for (unsigned i = 0; i < HK_COUNT_OF(threads); i++)
