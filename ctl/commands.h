@@ -45,6 +45,7 @@ int hk_cmd_stats(struct hk_session *session);
 int hk_cmd_tune(struct hk_session *session);
 int hk_cmd_trim(struct hk_session *session);
 int hk_cmd_flush(struct hk_session *session);
+int hk_cmd_doctor(struct hk_session *session);
 int hk_cmd_info(struct hk_session *session);
 int hk_cmd_enable(struct hk_session *session);
 int hk_cmd_disable(struct hk_session *session);

@@ -33,15 +33,24 @@
 #define HK_GROUP_STRIDE ((size_t)1216 << 10) /* whole pages of 4, 16 and 64 KiB */
 #define HK_TABLES_BELOW (HK_HEAPS_BELOW + HK_MAX_GROUPS * HK_GROUP_STRIDE)
 
-/* All that free() reads of the arena: one line, written when it grows. Plain words, so that the compiler may
- * compare with them in memory; they are written atomically, slabs after what it announces, and a stale one
- * only sends a caller to the slow path, where they are read properly. */
+/* All that free() and realloc() read of the arena: one line, written when it grows. Plain words, so that the
+ * compiler may compare with them in memory; they are written atomically, slabs after what it announces, and a
+ * stale one only sends a caller to the slow path, where they are read properly. */
 struct hk_arena {
     uintptr_t base; /* 0 until the first allocation; a multiple of a SuperSlab's size */
     size_t slabs;   /* slab numbers below this have tables */
+    size_t
+        resizes; /* those that realloc's short way may look at: the same, or 0 where it is not to be taken */
 } HK_ALIGNED(HK_CACHE_LINE);
 
 extern struct hk_arena hk_arena HK_HIDDEN;
+
+/* Such a plain read of a word that is written atomically; a thread sanitizer is shown what it stands for. */
+#ifdef __SANITIZE_THREAD__
+#define HK_PLAIN(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#else
+#define HK_PLAIN(word) (word)
+#endif
 
 /* Rows of the index: one for each size class (partly used slabs), then these. Runs are of free slabs. */
 enum hk_index_row {
@@ -197,8 +206,8 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, struct hk_run *run);
 int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped);
 void hk_arena_return_addresses(uint32_t first, size_t mapped);
 
-/* Maps more behind a run, in place: mapped becomes at least new_mapped, the new value is returned; 0 where
- * what follows is in use or there is no memory. */
+/* Maps more behind a run, in place. Returns what is mapped then: less than new_mapped where what follows is
+ * in use or there is no memory. */
 size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped);
 
 /* Gives the pages of a run beyond new_mapped (whole pages, at least one) back; returns what is mapped then.
@@ -209,8 +218,9 @@ size_t hk_arena_shrink_run(uint32_t first, size_t mapped, size_t new_mapped);
  * done. */
 bool hk_arena_keep_run(uint32_t first, uint32_t superslabs, size_t mapped);
 
-/* Gives a run back to the system. mapped: bytes mapped from its start. */
-void hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped);
+/* Gives a run back to the system. mapped: bytes mapped from its start. Returns the bytes that went: none
+ * where the system takes nothing, and then they are retained. */
+size_t hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped);
 
 /* The pages of a run have been moved away: its addresses are free and unmapped. */
 void hk_arena_forget_run(uint32_t first, uint32_t superslabs, size_t mapped);

@@ -53,11 +53,11 @@ static uint32_t find_run(uint32_t from, uint32_t n, size_t align, bool with_page
     return s;
 }
 
-/* The claimed among n SuperSlabs, the others being closed. */
+/* The claimed among n SuperSlabs, which are open still. */
 static void give_claimed_back(uint32_t first, uint32_t n)
 {
     for (uint32_t s = first; s < first + n; s++) {
-        if (!hk_ss_is_closed(s))
+        if (hk_ss_state(s) == HK_SUPERSLAB_OPEN)
             hk_ss_unclaim(s);
     }
 }
@@ -94,16 +94,43 @@ static void make_open(uint32_t superslab, uint32_t dirty, uint32_t resident)
     hk_ss_unclaim(superslab);
 }
 
-/* Whether the system would give so much memory beyond the end at all: tables for what it refuses would stay
- * for ever, and programs do ask for what cannot be. */
-static bool may_be_mapped(uint32_t first, uint32_t end)
+/* Mapped ones of ours that the system would not unmap serve slabs instead. untouched: no page of them is
+ * there.
+ */
+static void open_instead(uint32_t first, uint32_t n, bool untouched)
 {
-    uintptr_t from = hk_superslab_start(first);
-    size_t bytes = (size_t)(end - first) << HK_SUPERSLAB_SHIFT;
-    int err = hk_os_map_at(from, bytes);
-    if (err == 0)
-        hk_os_unmap(from, bytes);
-    return err == 0 || err == -EEXIST;
+    bool zeroed = untouched || hk_os_purge(hk_superslab_start(first), n * HK_SUPERSLAB_BYTES, false) == 0;
+    hk_ss_count_mapped(n, n * HK_SUPERSLAB_BYTES);
+    for (uint32_t s = first; s < first + n; s++)
+        make_open(s, zeroed ? 0 : HK_ALL_SLABS, zeroed ? 0 : HK_ALL_SLABS);
+}
+
+/* Mapped ones of ours, marked as huge and not counted, are closed. */
+static void close_mapped(uint32_t first, uint32_t n, bool untouched)
+{
+    if (hk_os_unmap(hk_superslab_start(first), n * HK_SUPERSLAB_BYTES) == 0)
+        hk_ss_mark_closed(first, n);
+    else
+        open_instead(first, n, untouched);
+}
+
+/* Makes SuperSlabs up to new_end known, if the system would give so much memory beyond the end at all: tables
+ * for what it refuses would stay for ever, and programs do ask for what cannot be. */
+static bool extend_end(uint32_t new_end)
+{
+    uint32_t end = hk_ss.end;
+    size_t bytes = (size_t)(new_end - end) << HK_SUPERSLAB_SHIFT;
+    int err = hk_os_map_at(hk_superslab_start(end), bytes);
+    if (err != 0 && err != -EEXIST)
+        return false;
+    bool stays = err == 0 && hk_os_unmap(hk_superslab_start(end), bytes) != 0;
+    if (!hk_ss_extend_end(new_end))
+        return false;
+    if (stays) {
+        hk_ss_mark_used(end, new_end - end, HK_SUPERSLAB_HUGE);
+        open_instead(end, new_end - end, true);
+    }
+    return true;
 }
 
 /* A run of n SuperSlabs, open ones claimed, closed ones not yet marked; -1 if there is none. */
@@ -118,7 +145,7 @@ static int64_t claim_run(uint32_t n, size_t align)
             from = 0;
             continue;
         }
-        if (first + n > hk_ss.end && (!may_be_mapped(hk_ss.end, first + n) || !hk_ss_extend_end(first + n)))
+        if (first + n > hk_ss.end && !extend_end(first + n))
             return -1;
         uint32_t claimed = claim_open(first, n);
         if (claimed == n)
@@ -132,10 +159,12 @@ static int64_t claim_run(uint32_t n, size_t align)
 static void pass_over_mapped(uint32_t first, uint32_t n)
 {
     for (uint32_t s = first; s < first + n; s++) {
-        if (hk_os_map_at(hk_superslab_start(s), HK_SUPERSLAB_BYTES) == -EEXIST)
-            hk_ss_mark_used(s, 1, HK_SUPERSLAB_LOST);
-        else
-            hk_os_unmap(hk_superslab_start(s), HK_SUPERSLAB_BYTES);
+        int err = hk_os_map_at(hk_superslab_start(s), HK_SUPERSLAB_BYTES);
+        if (err != 0 && err != -EEXIST)
+            continue;
+        hk_ss_mark_used(s, 1, err == 0 ? HK_SUPERSLAB_HUGE : HK_SUPERSLAB_LOST);
+        if (err == 0)
+            close_mapped(s, 1, true);
     }
 }
 
@@ -169,10 +198,8 @@ static int map_run(uint32_t first, uint32_t n, uintptr_t to, struct hk_run *run)
         return 0;
     /* Undo: what was taken is unmapped, what was not yet reached is offered again. */
     give_claimed_back(s, first + n - s);
-    if (s > first) {
-        hk_os_unmap(hk_superslab_start(first), (s - first) * HK_SUPERSLAB_BYTES);
-        hk_ss_mark_closed(first, s - first);
-    }
+    if (s > first)
+        close_mapped(first, s - first, false);
     if (err == -EEXIST)
         pass_over_mapped(s, closed);
     return err;
@@ -216,38 +243,35 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, struct hk_run *run)
     return first;
 }
 
-/* Whether somebody else has mapped into a closed stretch. Refusals for other reasons than that are no matter:
- * it is not this mapping that is wanted. */
-static bool is_taken(uint32_t first, uint32_t n)
+/* Gives back what take_unmapped() has taken. */
+static void untake(uint32_t first, uint32_t n)
 {
-    return hk_os_map_at(hk_superslab_start(first), n * HK_SUPERSLAB_BYTES) == -EEXIST;
-}
-
-/* What is_taken() mapped. */
-static void unmap_closed(uint32_t first, uint32_t n)
-{
+    give_claimed_back(first, n);
     for (uint32_t s = first; s < first + n; s++) {
-        if (hk_ss_is_closed(s))
-            hk_os_unmap(hk_superslab_start(s), HK_SUPERSLAB_BYTES);
+        if (hk_ss_state(s) == HK_SUPERSLAB_HUGE)
+            close_mapped(s, 1, true);
     }
 }
 
-/* Takes claimed and closed SuperSlabs as they are, mapped or not. false: somebody else is there. */
+/* Takes claimed and closed SuperSlabs, mapped or not: refusals are no matter, for it is not these mappings
+ * that are wanted. false: somebody else is there. */
 static bool take_unmapped(uint32_t first, uint32_t n)
 {
     for (uint32_t s = first, closed; s < first + n; s += closed != 0 ? closed : 1) {
         closed = hk_ss_closed_run(s, first + n - s);
-        if (closed != 0 && is_taken(s, closed)) {
-            give_claimed_back(first, n);
-            unmap_closed(first, s - first);
+        int err = closed != 0 ? hk_os_map_at(hk_superslab_start(s), closed * HK_SUPERSLAB_BYTES) : -ENOENT;
+        if (err == -EEXIST) {
+            untake(first, n);
             pass_over_mapped(s, closed);
             return false;
         }
+        if (err == 0)
+            hk_ss_mark_used(s, closed, HK_SUPERSLAB_HUGE);
     }
     for (uint32_t s = first; s < first + n; s++) {
         if (hk_ss_is_closed(s))
             hk_ss_mark_used(s, 1, HK_SUPERSLAB_HUGE);
-        else
+        else if (hk_ss_state(s) == HK_SUPERSLAB_OPEN)
             take_open(s);
     }
     return true;
@@ -270,18 +294,29 @@ int64_t hk_arena_take_addresses(size_t bytes, size_t *mapped)
     return first;
 }
 
+/* Where the system refuses to unmap: what can be purged is mapped, all of it. */
+static void keep_addresses(uint32_t first, uint32_t n, size_t mapped)
+{
+    bool is_mapped = hk_os_purge(hk_superslab_start(first), mapped, false) == 0;
+    hk_lock_take(&hk_ss.lock);
+    for (uint32_t s = first; s < first + n; s++) {
+        if (is_mapped)
+            make_open(s, 0, 0);
+        else
+            hk_ss_set_state(s, HK_SUPERSLAB_LOST);
+    }
+    if (!is_mapped)
+        hk_ss_uncount_mapped(n, mapped);
+    hk_lock_drop(&hk_ss.lock);
+}
+
 void hk_arena_return_addresses(uint32_t first, size_t mapped)
 {
     uint32_t n = hk_superslabs_for(mapped);
-    if (hk_os_unmap(hk_superslab_start(first), mapped) == 0) {
+    if (hk_os_unmap(hk_superslab_start(first), mapped) == 0)
         hk_arena_forget_run(first, n, mapped);
-        return;
-    }
-    hk_lock_take(&hk_ss.lock);
-    for (uint32_t s = first; s < first + n; s++)
-        hk_ss_set_state(s, HK_SUPERSLAB_LOST);
-    hk_ss_uncount_mapped(n, mapped);
-    hk_lock_drop(&hk_ss.lock);
+    else
+        keep_addresses(first, n, mapped);
 }
 
 /* Maps the rest of a run's last SuperSlab, up to bytes behind the run's start. */
@@ -304,7 +339,7 @@ size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
 {
     uint32_t n = hk_superslabs_for(mapped), more = hk_superslabs_for(new_mapped) - n;
     if (new_mapped > HK_WINDOW_BYTES || !map_rest(first, mapped, new_mapped))
-        return 0;
+        return mapped;
     if (more == 0)
         return new_mapped;
     hk_lock_take(&hk_ss.lock);
@@ -316,8 +351,7 @@ size_t hk_arena_extend_run(uint32_t first, size_t mapped, size_t new_mapped)
     hk_lock_drop(&hk_ss.lock);
     if (err == 0)
         return n * HK_SUPERSLAB_BYTES + run.mapped;
-    hk_arena_shrink_run(first, n * HK_SUPERSLAB_BYTES, mapped);
-    return 0;
+    return hk_arena_shrink_run(first, n * HK_SUPERSLAB_BYTES, mapped);
 }
 
 size_t hk_arena_shrink_run(uint32_t first, size_t mapped, size_t new_mapped)
@@ -349,28 +383,33 @@ bool hk_arena_keep_run(uint32_t first, uint32_t n, size_t mapped)
     return true;
 }
 
-/* Where unmapping would split too many mappings, or the kernel refuses: the pages go, the addresses stay. */
-static void give_run_open(uint32_t first, uint32_t n, size_t mapped)
+/* Where unmapping would split too many mappings, or the kernel refuses: the pages go, the addresses stay.
+ * Returns the bytes that went. */
+static size_t give_run_open(uint32_t first, uint32_t n, size_t mapped)
 {
     bool zeroed = hk_os_purge(hk_superslab_start(first), mapped, false) == 0;
     uint32_t whole = map_rest(first, mapped, n * HK_SUPERSLAB_BYTES) ? n : n - 1;
     hk_lock_take(&hk_ss.lock);
     for (uint32_t s = first; s < first + n; s++) {
         if (s < first + whole)
-            make_open(s, zeroed ? 0 : HK_ALL_SLABS, 0);
+            make_open(s, zeroed ? 0 : HK_ALL_SLABS, zeroed ? 0 : HK_ALL_SLABS);
         else
             hk_ss_set_state(s, HK_SUPERSLAB_LOST); /* counted as a tail for ever, which it is */
     }
     hk_lock_drop(&hk_ss.lock);
+    return zeroed ? mapped : 0;
 }
 
-void hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped)
+size_t hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped)
 {
+    size_t gone = mapped;
     if (hk_ss.holes >= HK_MAX_HOLES || hk_os_unmap(hk_superslab_start(first), mapped) != 0)
-        give_run_open(first, superslabs, mapped);
+        gone = give_run_open(first, superslabs, mapped);
     else
         hk_arena_forget_run(first, superslabs, mapped);
-    hk_count(&hk_process.purges_total, 1);
+    if (gone != 0)
+        hk_count(&hk_process.purges_total, 1);
+    return gone;
 }
 
 void hk_arena_forget_run(uint32_t first, uint32_t superslabs, size_t mapped)
@@ -415,9 +454,8 @@ size_t hk_arena_close_empty(size_t resident, bool untouched)
             hk_ss_set_state(s, HK_SUPERSLAB_HUGE); /* in our hands */
         hk_ss.open -= n;
         hk_lock_drop(&hk_ss.lock);
-        if (n != 0)
-            hk_arena_give_run(first, n, n * HK_SUPERSLAB_BYTES);
-        closed += got;
+        if (n != 0 && hk_arena_give_run(first, n, n * HK_SUPERSLAB_BYTES) != 0)
+            closed += got;
         end = first;
     }
     return closed;

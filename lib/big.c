@@ -119,8 +119,7 @@ static size_t give(uint32_t slab, bool may_keep)
         hk_arena_uncount_moved();
     else if (may_keep && hk_retain_has_room(mapped) && hk_arena_keep_run(first, s->span, mapped))
         return 0;
-    hk_arena_give_run(first, s->span, mapped);
-    return mapped;
+    return hk_arena_give_run(first, s->span, mapped);
 }
 
 /* One that was in the cache. */
@@ -343,13 +342,13 @@ static void *resize_big(struct hk_slab *s, uint32_t slab, size_t bytes)
     return bytes > s->bytes ? copy_run(s, slab, bytes) : NULL;
 }
 
-/* Maps more behind the block, with room or without. Returns what is mapped then, 0 where there is no more. */
+/* Maps more behind the block, with room or without. Returns what is mapped then. */
 static size_t extend(const struct hk_slab *s, uint32_t first, size_t bytes)
 {
     if (s->moved)
-        return 0; /* its mapping is another's neighbour, not its own continuation */
+        return s->mapped; /* its mapping is another's neighbour, not its own continuation */
     size_t mapped = hk_arena_extend_run(first, s->mapped, with_room(s->bytes, bytes, 8));
-    return mapped != 0 ? mapped : hk_arena_extend_run(first, s->mapped, bytes);
+    return mapped >= bytes ? mapped : hk_arena_extend_run(first, mapped, bytes);
 }
 
 static bool resize_huge_in_place(struct hk_slab *s, uint32_t slab, size_t bytes)
@@ -360,8 +359,6 @@ static bool resize_huge_in_place(struct hk_slab *s, uint32_t slab, size_t bytes)
         return false; /* small enough to move into slabs */
     if (bytes > mapped) {
         mapped = extend(s, first, bytes);
-        if (mapped == 0)
-            return false;
     } else if (bytes < s->bytes && bytes + SHRINK_MIN <= mapped) {
         mapped = hk_arena_shrink_run(first, mapped, bytes);
         if (mapped < s->mapped)
@@ -369,6 +366,8 @@ static bool resize_huge_in_place(struct hk_slab *s, uint32_t slab, size_t bytes)
     }
     s->mapped = mapped;
     s->span = hk_superslabs_for(mapped);
+    if (bytes > mapped)
+        return false;
     recount_bytes(s, HK_SLAB_HUGE, bytes);
     return true;
 }

@@ -38,6 +38,12 @@ int hk_os_drop(uintptr_t addr, size_t bytes);
  * addresses are unmapped. */
 int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_bytes);
 
+/* Takes away, or gives back, access to whole pages of our own. */
+int hk_os_protect(uintptr_t addr, size_t bytes, bool accessible);
+
+/* Random bytes of the kernel's, without waiting for them; -EAGAIN or -ENOSYS where there are none. */
+int hk_os_random(void *to, size_t bytes);
+
 /* Advice on transparent huge pages for a range. */
 int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted);
 
@@ -45,8 +51,9 @@ int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted);
  * memory. -EINVAL where the kernel cannot (before 5.14). */
 int hk_os_populate(void *addr, size_t bytes);
 
-/* Whether whole pages at addr can be read. */
-bool hk_os_is_readable(uintptr_t addr, size_t bytes);
+/* Whether whole pages at addr can be read: 0 if so, -ENOMEM if not, another error where the system will not
+ * say. */
+int hk_os_probe(uintptr_t addr, size_t bytes);
 
 /* Marks a page to read as zero in a forked child. */
 int hk_os_wipe_on_fork(void *addr, size_t bytes);

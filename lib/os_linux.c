@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "lib/lock.h"
@@ -122,6 +123,21 @@ int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_
         HK_SYSCALL(SYS_mremap, old_addr, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, addr));
 }
 
+int hk_os_protect(uintptr_t addr, size_t bytes, bool accessible)
+{
+    hk_count(&hk_process.sys_other_total, 1);
+    return result(HK_SYSCALL(SYS_mprotect, addr, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE));
+}
+
+int hk_os_random(void *to, size_t bytes)
+{
+    hk_count(&hk_process.sys_other_total, 1);
+    long got = HK_SYSCALL(SYS_getrandom, to, bytes, GRND_NONBLOCK);
+    if (failed(got))
+        return result(got);
+    return (size_t)got == bytes ? 0 : -EAGAIN;
+}
+
 int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted)
 {
     return advise((void *)addr, bytes, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
@@ -132,20 +148,28 @@ int hk_os_populate(void *addr, size_t bytes)
     return advise(addr, bytes, MADV_POPULATE_WRITE);
 }
 
-bool hk_os_is_readable(uintptr_t addr, size_t bytes)
+static int probe_mapped(void *at, size_t bytes)
+{
+    unsigned char present[8];
+    if (bytes > sizeof present * hk_page_bytes)
+        return -EINVAL;
+    hk_count(&hk_process.sys_other_total, 1);
+    return result(HK_SYSCALL(SYS_mincore, at, bytes, present));
+}
+
+int hk_os_probe(uintptr_t addr, size_t bytes)
 {
     static const char sample = 0;
-    unsigned char present[8];
     void *at = (void *)addr;
     if (advise(at, bytes, MADV_POPULATE_READ) == 0)
-        return true;
+        return 0;
+    /* Before Linux 5.14, or under a filter, one can only ask whether something is mapped. */
     uintptr_t known = (uintptr_t)&sample & ~(uintptr_t)(hk_page_bytes - 1);
-    if (advise((void *)known, hk_page_bytes, MADV_POPULATE_READ) == 0)
-        return false;
-    /* Before Linux 5.14 one can only ask whether something is mapped. */
-    hk_count(&hk_process.sys_other_total, 1);
-    return bytes <= sizeof present * hk_page_bytes &&
-           result(HK_SYSCALL(SYS_mincore, at, bytes, present)) == 0;
+    if (advise((void *)known, hk_page_bytes, MADV_POPULATE_READ) != 0)
+        return probe_mapped(at, bytes);
+    /* Asked again: the program's end may depend on the answer, and the first may have been for want of
+     * memory. */
+    return advise(at, bytes, MADV_POPULATE_READ) == 0 ? 0 : -ENOMEM;
 }
 
 int hk_os_wipe_on_fork(void *addr, size_t bytes)

@@ -20,13 +20,9 @@
 #include "shm/derive.h"
 #include "shm/text.h"
 
-#define NS_PER_MS        UINT64_C(1000000)
-#define RETRY_FIRST_NS   (500 * NS_PER_MS)
-#define RETRY_LAST_NS    (2000 * NS_PER_MS)
-#define GREETED_FIRST_NS (4000 * NS_PER_MS)
-#define GREETED_LAST_NS  (60000 * NS_PER_MS)
-#define SHARED_EVERY_NS  (100 * NS_PER_MS)
-#define WORK_BYTES       (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
+#define NS_PER_MS       UINT64_C(1000000)
+#define SHARED_EVERY_NS (100 * NS_PER_MS)
+#define WORK_BYTES      (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
 
 /* Guarded by the lock, which is only ever tried on slow paths of allocation. */
 static struct {
@@ -39,6 +35,7 @@ static struct {
     uint32_t pid, root_pid, parent_pid;
     bool forked;          /* the segment is one that an ancestor made */
     bool unfolded;        /* totals are still the parent's */
+    _Atomic(bool) owed;   /* a daemon was there, and the hello did not get to it */
     _Atomic(bool) behind; /* some heap had not seen the applied generation when last counted */
     hk_au64 published_changes;
     uint64_t others_published; /* hk_process_changes at that time */
@@ -345,13 +342,13 @@ void hk_publish_process(void)
     struct hk_area *a = area();
     if (a == NULL)
         return;
-    /* Whoever finds the lock taken leaves its changes to the holder, who looks again; but not for ever, where
-         others change things all the time: those come here themselves. */
+    /* Whoever finds the lock taken leaves its changes to the holder, who looks again, but not for ever. */
     for (int round = 0; round < 3; round++) {
         uint64_t changes = hk_process_version();
         if ((changes == hk_total(&pub.published_changes) && !pub.behind) || !hk_lock_try(&pub.lock))
             return;
         atomic_store_explicit(&pub.published_changes, changes, memory_order_relaxed);
+        hk_process_tell();
         store_process(a);
         bool again = hk_process_version() != changes;
         hk_lock_drop(&pub.lock);
@@ -364,7 +361,7 @@ void hk_publish_clock(uint64_t now_ns)
 {
     atomic_store_explicit(&hk_process.last_slow_path_ns, now_ns, memory_order_relaxed);
     struct hk_area *a = area();
-    if (a == NULL)
+    if (a == NULL || (hk_process_can_wait_at(now_ns) && !pub.behind))
         return;
     atomic_store_explicit(&a->counters.last_slow_path_ns, now_ns, memory_order_relaxed);
     stamp(&a->stamp);
@@ -478,6 +475,7 @@ static bool greet(bool late)
     if (fd < 0)
         return false;
     bool repeated = pub.segment.header != NULL;
+    pub.owed = true;
     hk_steer_page_begin();
     bool made = make_segment(late, &fds);
     hk_steer_page_end(made ? pub.segment.tuning : NULL);
@@ -485,7 +483,7 @@ static bool greet(bool late)
         place_heaps();
         unsigned flags = (repeated ? HK_HELLO_REPEATED : 0u) | (pub.forked ? HK_HELLO_CHILD : 0u);
         hk_count(&hk_process.hellos_total, 1);
-        (void)hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label);
+        pub.owed = hk_hello_send(fd, &fds, pub.pid, pub.root_pid, flags, pub.label) != 0;
     }
     hk_segment_close(&fds, late);
     hk_hello_close(fd, late);
@@ -523,26 +521,16 @@ static bool may_begin(void)
     }
 }
 
-/* A look for a socket costs little. A daemon that is there but does not stir may be stopped, and is left in
- * peace for longer. */
-static uint64_t next_interval(uint64_t interval, bool greeted)
-{
-    uint64_t first = greeted ? GREETED_FIRST_NS : RETRY_FIRST_NS;
-    uint64_t last = greeted ? GREETED_LAST_NS : RETRY_LAST_NS;
-    interval = interval * 2 > first ? interval * 2 : first;
-    return interval < last ? interval : last;
-}
-
 void hk_publish_retry(uint64_t now_ns, bool allowed)
 {
-    if (pub.segment.header == NULL ? !may_begin() : !allowed)
+    if (!allowed && !((pub.segment.header == NULL || pub.owed) && may_begin()))
         return;
     if (now_ns < hk_total(&pub.retry_ns) || !hk_lock_try(&pub.lock))
         return;
     /* Jitter by the address of this process's own state: a host's processes must not come all at once. */
     uint64_t jitter = (hk_arena_base() >> HK_SUPERSLAB_SHIFT ^ pub.pid) % 256 * NS_PER_MS;
     bool greeted = greet(true);
-    uint64_t wait = next_interval(hk_total(&pub.retry_interval_ns), greeted);
+    uint64_t wait = hk_hello_next_wait(hk_total(&pub.retry_interval_ns), greeted);
     atomic_store_explicit(&pub.retry_interval_ns, wait, memory_order_relaxed);
     atomic_store_explicit(&pub.retry_ns, now_ns + wait + jitter, memory_order_relaxed);
     hk_lock_drop(&pub.lock);

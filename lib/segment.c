@@ -257,18 +257,23 @@ static bool move_onto(void *from, size_t bytes, void *to)
     return (unsigned long)ret <= (unsigned long)-4096L;
 }
 
+/* One that follows the first. It can hardly fail where that did not; what did fail is not seen, and does no
+ * harm. */
+static void move_too(void *from, size_t bytes, void *to)
+{
+    if (from != NULL && !move_onto(from, bytes, to))
+        unmap(from, bytes);
+}
+
 /* Puts the new memfds where the old ones are mapped. From then on stores of other threads go to the new
  * pages; those that still went to the old ones are made good by their writers' next. */
 static bool take_place(struct hk_segment *segment, const struct hk_segment *fresh, const struct plan *p)
 {
     if (!move_onto(fresh->header, p->first_map, segment->header))
         return false;
-    /* What follows can hardly fail where that did not; what did fail is not seen, and does no harm. */
-    for (unsigned i = 1; i < HK_CELL_CHUNKS; i++) {
-        if (fresh->chunks[i] != NULL)
-            (void)move_onto(fresh->chunks[i], CHUNK_BYTES, segment->chunks[i]);
-    }
-    (void)move_onto(fresh->tuning, HK_TUNING_BYTES, segment->tuning);
+    for (unsigned i = 1; i < HK_CELL_CHUNKS; i++)
+        move_too(fresh->chunks[i], CHUNK_BYTES, segment->chunks[i]);
+    move_too(fresh->tuning, HK_TUNING_BYTES, segment->tuning);
     segment->populate = fresh->populate;
     segment->dead_present = false;
     segment->cells = fresh->cells;
@@ -321,8 +326,8 @@ static bool make_dead_present(struct hk_segment *segment)
     uintptr_t page = (uintptr_t)segment->tuning;
     uintptr_t from = (page + HK_TUNING_DEAD_OFF) & ~(uintptr_t)(hk_page_bytes - 1);
     if (!segment->dead_present)
-        segment->dead_present = hk_os_is_readable(from,
-                                                  hk_round_up(page + HK_TUNING_BYTES - from, hk_page_bytes));
+        segment->dead_present = hk_os_probe(from,
+                                            hk_round_up(page + HK_TUNING_BYTES - from, hk_page_bytes)) == 0;
     return segment->dead_present;
 }
 

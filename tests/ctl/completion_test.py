@@ -88,7 +88,8 @@ class Bash(Completion):
         for name in ("web.service", "web@.service", "mail.service", "mail.socket"):
             with open(os.path.join(units, name), "w", encoding="utf-8"):
                 pass
-        self.assertEqual(self.complete("enable", "--root", self.dir, ""), ["mail.service", "web.service", "web@.service"])
+        self.assertEqual(self.complete("enable", "--root", self.dir, ""),
+                         ["mail.service", "web.service", "web@.service"])
         self.assertEqual(self.complete("enable", f"--root={self.dir}", "m"), ["mail.service"])
         self.assertEqual(self.complete("disable", "--root", self.dir, ""), [])
         with open(os.path.join(units, "web.service.d", "50-hakmem.conf"), "w", encoding="utf-8"):

@@ -101,8 +101,8 @@ class Files(EnableCase):
     def test_systemd_takes_what_was_written(self):
         path = self.unit("web.service", "ExecStart=/bin/true", where="etc/systemd/system")
         self.enable("web", "--label", 'a"b\\c%n $x', "--tune", "bin_cap=64")
-        done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, check=False,
-                              env=environment(SYSTEMD_UNIT_PATH=self.system + ":"))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True,
+                              check=False, env=environment(SYSTEMD_UNIT_PATH=self.system + ":"))
         self.assertNotIn("50-hakmem.conf", done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
 
@@ -286,7 +286,8 @@ class Settings(EnableCase):
             self.assertEqual(self.warned(*settings), "", settings)
 
     def test_a_library_that_services_cannot_read(self):
-        for path, by in ((os.path.join("/home", "me", "libhakmem.so"), "ProtectHome="), ("/tmp/libhakmem.so", "PrivateTmp=")):
+        private = os.path.join("/home", "me", "libhakmem.so")
+        for path, by in ((private, "ProtectHome="), ("/tmp/libhakmem.so", "PrivateTmp=")):
             os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
             shutil.copy(self.root + LIBRARY, self.root + path)
             self.unit("x.service", "ProtectHome=true", "PrivateTmp=true")
@@ -378,7 +379,8 @@ class Asked(EnableCase):
         self.assertEqual(out.split("for it to take effect:\n")[1],
                          "  systemctl --user daemon-reload\n  systemctl --user restart web.service\n"
                          "  systemctl --user restart 'many@*.service'\n")
-        self.assertTrue(os.path.exists(os.path.join(self.dir, ".config/systemd/user/many@.service.d/50-hakmem.conf")))
+        written = os.path.join(self.dir, ".config/systemd/user")
+        self.assertTrue(os.path.exists(os.path.join(written, "many@.service.d/50-hakmem.conf")))
         self.assertNotIn("take effect", self.user("enable", "web")[0])
         out = self.user("disable", "web", "off")[0]
         self.assertIn("  systemctl --user restart web.service\n", out)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the manual pages: no warning of mandoc or groff, references that exist, and every environment variable
-and installed program in one of them.
+"""Checks the manual pages: no warning of mandoc or groff, references that exist; every function of hakmem.h, every
+environment variable that the sources read, and every request is described.
 
 usage: check_man.py DIRECTORY    where the build has put the finished pages
 
@@ -57,6 +57,27 @@ def check_variables(report, texts):
                 report.add(name, 0, f"{variable} has no entry in a manual page")
 
 
+def check_functions(report):
+    header = tree.read(pathlib.PurePosixPath("lib/include/hakmem.h"))
+    page = tree.read(pathlib.PurePosixPath("docs/man/hakmem.3"))
+    for name in re.findall(r"^[a-z].*?\b(hakmem_\w+)\(", header, re.MULTILINE):
+        for line in (f".Nm {name}", f".Fn {name} ", f".It Fn {name}"):
+            if not re.search(rf"^{re.escape(line)}", page, re.MULTILINE):
+                report.add("docs/man/hakmem.3", 0, f"{name} of hakmem.h has no '{line}'")
+
+
+def check_methods(report):
+    """Each request has a section in both descriptions of the protocol."""
+    rows = tree.read(pathlib.PurePosixPath("daemon/methods.def"))
+    names = set(re.findall(r'^HK_METHOD\("([a-z.]+)"', rows, re.MULTILINE))
+    for page, heading in (("docs/protocol.md", r"^### (.*)$"), ("docs/man/hakmem-api.7", r"^\.Ss (.*)$")):
+        text = tree.read(pathlib.PurePosixPath(page))
+        described = {name for line in re.findall(heading, text, re.MULTILINE) for name in line.split(", ")}
+        for name in sorted(names ^ described):
+            what = "no section for the request" if name in names else "a section for what is no request:"
+            report.add(page, 0, f"{what} {name}")
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -66,6 +87,8 @@ def main():
     if sorted(p.name for p in (tree.ROOT / "docs" / "man").glob("*.[0-9]")) != sorted(PAGES):
         report.add("docs/man", 0, f"holds other pages than {', '.join(PAGES)}")
     texts = [check_page(report, made / page) for page in there]
+    check_functions(report)
+    check_methods(report)
     if len(there) == len(PAGES):  # a build without the tools has not all of them
         check_variables(report, texts)
     report.finish(len(there))

@@ -26,7 +26,7 @@ NOISE = re.compile(r"^(\d+ warnings? generated\.|Suppressed \d+ |Use -header-fil
 def ways(entry):
     """What of a command decides on what clang-tidy sees: definitions, includes, language."""
     words = shlex.split(entry["command"])
-    keep = [w for w in words if re.match(r"-[DIUx]|-include|-std|-isystem|-f", w)]
+    keep = [w for w in words if re.match(r"-[DIUx]|-include|-std|-isystem|-f", w) and not w.endswith("_EXPORTS")]
     return entry["file"], tuple(keep)
 
 

@@ -325,6 +325,24 @@ static void commands(void)
         print_command(&hk_commands[i]);
 }
 
+static void findings(void)
+{
+    static const char *const list[][2] = {
+#define HK_FINDING(id, name, advice) {name, advice},
+#include "ctl/findings.def"
+    };
+    if (!mdoc)
+        puts("| finding | what to do |\n| --- | --- |");
+    begin_list();
+    for (unsigned i = 0; i < HK_COUNT_OF(list); i++) {
+        if (mdoc)
+            print_entry("Li", list[i][0], "", list[i][1]);
+        else
+            printf("| [%s](#%s) | %s |\n", list[i][0], list[i][0], list[i][1]);
+    }
+    end_list();
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
@@ -344,6 +362,7 @@ static const struct {
     {"common-options", common_options, false},
     {"select-options", select_options, false},
     {"commands", commands, false},
+    {"findings", findings, true},
 };
 
 int main(int argc, char **argv)
