@@ -171,7 +171,7 @@ static void gather_all(struct drop_ins *list, const struct hk_service *unit, con
     if (hk_service_template(unit->name, part) && strcmp(part, unit->name) != 0)
         gather(list, of, part);
     for (size_t len = strcspn(unit->name, "@") - 1; len > 0; len--) {
-        if (unit->name[len - 1] != '-' || strncmp(unit->name + len, ".service", 9) == 0)
+        if (unit->name[len - 1] != '-' || strcmp(unit->name + len, ".service") == 0)
             continue;
         snprintf(part, sizeof part, "%.*s.service", (int)len, unit->name);
         gather(list, of, part);
