@@ -44,14 +44,14 @@ def measured(build):
 def sentence(sums):
     lines, run = (sum(s[i] for s in sums.values()) for i in (0, 1))
     each = ", ".join(f"`{floor}/` {100 * s[1] / s[0]:.0f}" for floor, s in sums.items())
-    return (f"The quick tests run {100 * run / lines:.1f}% of {lines:,} lines of {version()} ({each}): "
-            "`./dev coverage`.\n")
+    return (f"The quick tests run {100 * run / lines:.1f}% of {lines:,} lines of {version()}\n"
+            f"({each}): `./dev coverage`.\n")
 
 
 def main():
     if sys.argv[1:] == ["--check"]:
         found = MARKED.search(README.read_text(encoding="utf-8"))
-        if not found or f" lines of {version()} (" not in found[2]:
+        if not found or f" lines of {version()}\n" not in found[2]:
             sys.exit(f"README.md: its coverage is not of {version()}; ./dev coverage measures it")
         return
     if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-") or sys.argv[2:] not in ([], ["--readme"]):
