@@ -10,6 +10,7 @@
 #include "lib/bin.h"
 #include "lib/clear.h"
 #include "lib/control.h"
+#include "lib/divert.h"
 #include "lib/foreign.h"
 #include "lib/init.h"
 #include "lib/misuse.h"
@@ -36,7 +37,7 @@ static void attend(void)
         hk_control_check(heap);
 }
 
-static void *big(size_t size, size_t align, bool *zeroed)
+void *hk_big_make(size_t size, size_t align, bool *zeroed)
 {
     *zeroed = false;
     if (HK_UNLIKELY(size > HK_MAX_REQUEST || align > HK_MAX_REQUEST || !hk_init_ready()))
@@ -55,7 +56,8 @@ static void *big(size_t size, size_t align, bool *zeroed)
 /* The thread may only now have got the heap, with blocks in it. */
 static void *pop_or_supply(struct hk_heap *heap, unsigned size_class)
 {
-    void *block = hk_bin_pop(heap, hk_bin_of(heap, size_class));
+    void *block = HK_UNLIKELY(hk_hardens(HK_HARDEN_RANDOM)) ? hk_bin_pop_any(heap, size_class)
+                                                            : hk_bin_pop(heap, hk_bin_of(heap, size_class));
     return block != NULL ? block : hk_bin_supply(heap, size_class);
 }
 
@@ -75,13 +77,8 @@ static void *small(struct hk_heap *heap, unsigned size_class)
     return HK_LIKELY(heap != NULL) ? pop_or_supply(heap, size_class) : small_late(size_class);
 }
 
-HK_NOINLINE void *hk_malloc_slow(size_t size)
+HK_INLINE void *small_make(unsigned size_class)
 {
-    if (size > HK_SMALL_MAX) {
-        bool zeroed;
-        return big(size, HK_MIN_ALIGN, &zeroed);
-    }
-    unsigned size_class = hk_class_of_size(size);
     struct hk_heap *heap = hk_heap_get();
     void *block = small(heap, size_class);
     if (HK_LIKELY(block != NULL))
@@ -90,6 +87,20 @@ HK_NOINLINE void *hk_malloc_slow(size_t size)
     hk_control_trim(heap, 0);
     block = small(heap, size_class);
     return block != NULL ? block : hk_out_of_memory();
+}
+
+void *hk_small_make(unsigned size_class)
+{
+    return small_make(size_class);
+}
+
+HK_NOINLINE void *hk_malloc_slow(size_t size)
+{
+    bool zeroed;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        return hk_divert_alloc("malloc", size, HK_MIN_ALIGN, &zeroed);
+    return size <= HK_SMALL_MAX ? small_make(hk_class_of_size(size))
+                                : hk_big_make(size, HK_MIN_ALIGN, &zeroed);
 }
 
 /* ---- free ---- */
@@ -105,30 +116,64 @@ static HK_COLD void free_late(void *p, uint32_t slab, unsigned size_class)
     hk_bin_bypass(slab, size_class, p);
 }
 
-HK_NOINLINE void hk_free_slow(void *p)
+HK_INLINE void small_drop(void *p, uint32_t slab, unsigned size_class)
 {
-    if (p == NULL)
+    if (HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, size_class, p)))
         return;
+    struct hk_heap *heap = hk_heap_get();
+    if (HK_UNLIKELY(heap == NULL))
+        free_late(p, slab, size_class);
+    else
+        hk_bin_accept(heap, size_class, p);
+}
+
+void hk_small_drop(void *p, uint32_t slab, unsigned size_class)
+{
+    small_drop(p, slab, size_class);
+}
+
+void hk_big_drop(void *p, uint32_t slab)
+{
+    attend();
+    hk_big_free(p, slab);
+    hk_control_tick();
+}
+
+HK_INLINE void free_plain(void *p)
+{
     size_t slab = hk_slab_of(p);
     if (HK_UNLIKELY(slab >= hk_arena_slabs())) {
         hk_foreign_free(p);
         return;
     }
     unsigned offset = hk_meta_of(slab);
-    if (offset == 0) {
-        attend();
-        hk_big_free(p, (uint32_t)slab);
-        hk_control_tick();
-        return;
-    }
-    unsigned size_class = hk_class_of_bin_offset(offset);
-    if (HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, size_class, p)))
-        return;
-    struct hk_heap *heap = hk_heap_get();
-    if (HK_UNLIKELY(heap == NULL))
-        free_late(p, (uint32_t)slab, size_class);
+    if (offset == 0)
+        hk_big_drop(p, (uint32_t)slab);
     else
-        hk_bin_accept(heap, size_class, p);
+        small_drop(p, (uint32_t)slab, hk_class_of_bin_offset(offset));
+}
+
+HK_NOINLINE void hk_free_slow(void *p)
+{
+    if (p == NULL)
+        return;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        hk_divert_free("free", p, HK_ANY_SIZE, 1);
+    else
+        free_plain(p);
+}
+
+HK_COLD void hk_free_told_slow(const char *call, void *p, size_t size, size_t align)
+{
+    if (p != NULL && hk_is_diverted())
+        hk_divert_free(call, p, size, align);
+    else
+        hk_free_slow(p);
+}
+
+void hk_free_plain(void *p)
+{
+    free_plain(p);
 }
 
 /* ---- calloc, aligned ---- */
@@ -140,7 +185,8 @@ void *hk_calloc(size_t count, size_t size)
         return hk_out_of_memory();
     if (bytes > HK_SMALL_MAX) {
         bool zeroed;
-        void *p = big(bytes, HK_MIN_ALIGN, &zeroed);
+        void *p = HK_UNLIKELY(hk_is_diverted()) ? hk_divert_alloc("calloc", bytes, HK_MIN_ALIGN, &zeroed)
+                                                : hk_big_make(bytes, HK_MIN_ALIGN, &zeroed);
         if (p != NULL && !zeroed)
             hk_clear(p, bytes);
         return p;
@@ -153,12 +199,14 @@ void *hk_calloc(size_t count, size_t size)
  * multiple of an alignment is one too (asserted where classes are made). */
 void *hk_aligned(size_t align, size_t size)
 {
+    bool zeroed;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        return hk_divert_alloc("aligned", size, align, &zeroed);
     if (HK_LIKELY(((size - 1) | (align - 1)) < HK_SMALL_MAX))
         return hk_malloc(hk_round_up(size, align));
     if (size == 0 && align <= HK_SMALL_MAX)
         return hk_malloc(align);
-    bool zeroed;
-    return big(size, align, &zeroed);
+    return hk_big_make(size, align, &zeroed);
 }
 
 /* ---- usable size, realloc ---- */
@@ -167,6 +215,11 @@ size_t hk_usable(const void *p)
 {
     if (p == NULL)
         return 0;
+    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_usable(p) : hk_usable_plain(p);
+}
+
+size_t hk_usable_plain(const void *p)
+{
     size_t slab = hk_slab_of(p);
     if (slab >= hk_arena_slabs())
         return hk_foreign_usable(p);
@@ -220,24 +273,23 @@ static void *move(void *p, size_t usable, size_t size)
     return HK_LIKELY(size > usable) ? move_to_larger(p, usable, size) : move_to_smaller(p, size);
 }
 
-static void *resize_big(void *p, uint32_t slab, size_t size)
+void *hk_big_change(void *p, uint32_t slab, size_t size)
 {
     hk_control_notice_fork();
-    size_t usable = hk_big_usable("realloc", p, slab);
     void *resized = hk_big_resize(p, slab, size);
     hk_control_tick();
+    return resized;
+}
+
+static void *resize_big(void *p, uint32_t slab, size_t size)
+{
+    size_t usable = hk_big_usable("realloc", p, slab);
+    void *resized = hk_big_change(p, slab, size);
     return resized != NULL ? resized : move(p, usable, size);
 }
 
-/* What does not stay as it is. */
-static HK_NOINLINE void *resize(void *p, size_t size)
+void *hk_resize_plain(void *p, size_t size)
 {
-    if (p == NULL)
-        return hk_malloc(size);
-    if (size == 0) {
-        hk_free(p);
-        return NULL;
-    }
     size_t slab = hk_slab_of(p);
     if (HK_UNLIKELY(slab >= hk_arena_slabs()))
         return hk_foreign_realloc(p, size);
@@ -250,13 +302,25 @@ static HK_NOINLINE void *resize(void *p, size_t size)
     return move(p, hk_classes[size_class].bytes, size);
 }
 
+/* What does not stay as it is. */
+static HK_NOINLINE void *resize(void *p, size_t size)
+{
+    if (p == NULL)
+        return hk_malloc(size);
+    if (size == 0) {
+        hk_free(p);
+        return NULL;
+    }
+    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_resize(p, size) : hk_resize_plain(p, size);
+}
+
 /* Most blocks that grow a little stay where they are. As in hk_free(), stale words of the arena lead to the
  * slow way, which reads them properly. */
 void *hk_realloc(void *p, size_t size)
 {
     uintptr_t base = hk_arena.base;
     size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
-    if (HK_LIKELY(slab < hk_arena.slabs)) {
+    if (HK_LIKELY(slab < hk_arena.resizes)) {
         unsigned offset = ((const uint16_t *)(base - HK_META_BELOW))[slab];
         if (HK_LIKELY(offset != 0)) {
             const struct hk_class_info *info = &hk_classes[hk_class_of_bin_offset(offset)];

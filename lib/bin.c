@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/account.h"
+#include "lib/chance.h"
 #include "lib/control.h"
 #include "lib/flush.h"
 #include "lib/index.h"
@@ -130,6 +131,19 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
     hk_publish_class(heap, size_class);
     hk_control_tick();
     return HK_LIKELY(refilled) ? hk_bin_pop(heap, hk_bin_of(heap, size_class)) : NULL;
+}
+
+/* The newest one takes the other's place with one store: a fork or a signal may come at any instant. */
+void *hk_bin_pop_any(struct hk_heap *heap, unsigned size_class)
+{
+    void *newest = hk_bin_pop(heap, hk_bin_of(heap, size_class));
+    unsigned others = hk_bin_length(heap, size_class), pick;
+    if (newest == NULL || (pick = hk_chance(others + 1)) == others)
+        return newest;
+    void **place = hk_place(heap, heap->classes[size_class].state.bottom) + pick, *block = *place;
+    HK_IN_ORDER();
+    *place = newest;
+    return block;
 }
 
 /* Most bins that use up their room are those of a program that takes as many as it gives: they may have what

@@ -11,6 +11,9 @@
 /* A block of the class, when the bin has none. NULL without memory. */
 void *hk_bin_supply(struct hk_heap *heap, unsigned size_class);
 
+/* Takes any of the bin's blocks, at random; NULL if it has none. */
+void *hk_bin_pop_any(struct hk_heap *heap, unsigned size_class);
+
 /* Takes a block whose bin has no room, if nothing is new and the bin may simply go on. Called with whatever
  * heap the thread has, the empty one too. false: nothing was done. */
 bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *block);

@@ -6,6 +6,7 @@
 #include "lib/arena.h"
 #include "lib/big_cache.h"
 #include "lib/control.h"
+#include "lib/divert.h"
 #include "lib/heap.h"
 #include "lib/init.h"
 #include "lib/places.h"
@@ -19,6 +20,7 @@ void hk_fork_child(void)
     hk_places_after_fork();
     hk_big_cache_after_fork();
     hk_retain_after_fork();
+    hk_divert_after_fork();
     hk_control_after_fork();
     hk_publish_after_fork();
     hk_heap_after_fork();

@@ -1,6 +1,7 @@
 /* states.c - see states.h. */
 #include "lib/states.h"
 
+#include "lib/divert.h"
 #include "lib/early.h"
 #include "lib/index.h"
 #include "lib/process.h"
@@ -89,6 +90,7 @@ bool hk_ss_extend_end(uint32_t new_end)
         return false;
     uint32_t old_end = hk_ss.end;
     __atomic_store_n(&hk_arena.slabs, (size_t)new_end * HK_SLABS_PER_SUPERSLAB, __ATOMIC_RELEASE);
+    hk_divert_arena_grew();
     hk_ss.end = new_end;
     if (new_end > old_end) {
         hk_ss.holes += !(old_end > 0 && hk_ss_is_closed(old_end - 1));
