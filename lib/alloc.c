@@ -53,45 +53,44 @@ void *hk_big_make(size_t size, size_t align, bool *zeroed)
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }
 
-/* The thread may only now have got the heap, with blocks in it. */
-static void *pop_or_supply(struct hk_heap *heap, unsigned size_class)
+/* The thread may only now have got the heap, with blocks in it. any: not the newest one. */
+HK_INLINE void *pop_or_supply(struct hk_heap *heap, unsigned size_class, bool any)
 {
-    void *block = HK_UNLIKELY(hk_hardens(HK_HARDEN_RANDOM)) ? hk_bin_pop_any(heap, size_class)
-                                                            : hk_bin_pop(heap, hk_bin_of(heap, size_class));
+    void *block = any ? hk_bin_pop_any(heap, size_class) : hk_bin_pop(heap, hk_bin_of(heap, size_class));
     return block != NULL ? block : hk_bin_supply(heap, size_class);
 }
 
 /* A block for a thread that has no heap: past its last destructor, or there was no memory for one. */
-static HK_COLD void *small_late(unsigned size_class)
+static HK_COLD void *small_late(unsigned size_class, bool any)
 {
     struct hk_heap *heap = hk_heap_late_take();
     if (heap == NULL)
         return NULL;
-    void *block = pop_or_supply(heap, size_class);
+    void *block = pop_or_supply(heap, size_class, any);
     hk_heap_late_drop();
     return block;
 }
 
-static void *small(struct hk_heap *heap, unsigned size_class)
+HK_INLINE void *small(struct hk_heap *heap, unsigned size_class, bool any)
 {
-    return HK_LIKELY(heap != NULL) ? pop_or_supply(heap, size_class) : small_late(size_class);
+    return HK_LIKELY(heap != NULL) ? pop_or_supply(heap, size_class, any) : small_late(size_class, any);
 }
 
-HK_INLINE void *small_make(unsigned size_class)
+HK_INLINE void *small_make(unsigned size_class, bool any)
 {
     struct hk_heap *heap = hk_heap_get();
-    void *block = small(heap, size_class);
+    void *block = small(heap, size_class, any);
     if (HK_LIKELY(block != NULL))
         return block;
     /* What this heap and the process keep for later may be enough. */
     hk_control_trim(heap, 0);
-    block = small(heap, size_class);
+    block = small(heap, size_class, any);
     return block != NULL ? block : hk_out_of_memory();
 }
 
 void *hk_small_make(unsigned size_class)
 {
-    return small_make(size_class);
+    return small_make(size_class, hk_hardens(HK_HARDEN_RANDOM));
 }
 
 HK_NOINLINE void *hk_malloc_slow(size_t size)
@@ -99,7 +98,7 @@ HK_NOINLINE void *hk_malloc_slow(size_t size)
     bool zeroed;
     if (HK_UNLIKELY(hk_is_diverted()))
         return hk_divert_alloc("malloc", size, HK_MIN_ALIGN, &zeroed);
-    return size <= HK_SMALL_MAX ? small_make(hk_class_of_size(size))
+    return size <= HK_SMALL_MAX ? small_make(hk_class_of_size(size), false)
                                 : hk_big_make(size, HK_MIN_ALIGN, &zeroed);
 }
 
@@ -116,10 +115,9 @@ static HK_COLD void free_late(void *p, uint32_t slab, unsigned size_class)
     hk_bin_bypass(slab, size_class, p);
 }
 
-HK_INLINE void small_drop(void *p, uint32_t slab, unsigned size_class)
+/* What the bin does not simply go on with. */
+static void small_drop(void *p, uint32_t slab, unsigned size_class)
 {
-    if (HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, size_class, p)))
-        return;
     struct hk_heap *heap = hk_heap_get();
     if (HK_UNLIKELY(heap == NULL))
         free_late(p, slab, size_class);
@@ -139,7 +137,7 @@ void hk_big_drop(void *p, uint32_t slab)
     hk_control_tick();
 }
 
-HK_INLINE void free_plain(void *p)
+void hk_free_plain(void *p)
 {
     size_t slab = hk_slab_of(p);
     if (HK_UNLIKELY(slab >= hk_arena_slabs())) {
@@ -153,14 +151,20 @@ HK_INLINE void free_plain(void *p)
         small_drop(p, (uint32_t)slab, hk_class_of_bin_offset(offset));
 }
 
+/* The empty heap, which is all that a thread has whose calls are diverted, goes on with nothing. */
 HK_NOINLINE void hk_free_slow(void *p)
 {
+    size_t slab = hk_slab_of(p);
+    unsigned offset = slab < hk_arena_slabs() ? hk_meta_of(slab) : 0;
+    if (HK_LIKELY(offset != 0) &&
+        HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, hk_class_of_bin_offset(offset), p)))
+        return;
     if (p == NULL)
         return;
     if (HK_UNLIKELY(hk_is_diverted()))
         hk_divert_free("free", p, HK_ANY_SIZE, 1);
     else
-        free_plain(p);
+        hk_free_plain(p);
 }
 
 HK_COLD void hk_free_told_slow(const char *call, void *p, size_t size, size_t align)
@@ -169,11 +173,6 @@ HK_COLD void hk_free_told_slow(const char *call, void *p, size_t size, size_t al
         hk_divert_free(call, p, size, align);
     else
         hk_free_slow(p);
-}
-
-void hk_free_plain(void *p)
-{
-    free_plain(p);
 }
 
 /* ---- calloc, aligned ---- */

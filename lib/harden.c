@@ -378,17 +378,30 @@ static void check_told(const struct block *b, size_t asked, size_t size, size_t 
         hk_die_align(b->call, b->p, align);
 }
 
+/* What the block holds in all. */
+static size_t held_bytes(const struct block *b)
+{
+    return b->small != NULL ? room_of(b) : hk_big_usable(b->call, slab_start(b->slab), b->slab);
+}
+
+/* Huge ones do not: few would take up all that there may be. */
+static bool may_wait(const struct block *b)
+{
+    size_t bytes = held_bytes(b);
+    return (hk_hardens(HK_HARDEN_QUARANTINE) || (b->small == NULL && b->big->guarded)) &&
+           bytes <= HK_BIG_MAX && hk_quarantine_fits(bytes);
+}
+
 static void free_known(struct block *b, size_t size, size_t align)
 {
     size_t asked = claim(b);
     check_told(b, asked, size, align);
     check_canary(b, asked);
-    bool may_wait = hk_hardens(HK_HARDEN_QUARANTINE) || (b->small == NULL && b->big->guarded);
-    size_t bytes = b->small != NULL ? room_of(b) : hk_big_usable(b->call, slab_start(b->slab), b->slab);
-    if (!may_wait || !hk_quarantine_fits(bytes)) {
+    if (!may_wait(b)) {
         release(b);
         return;
     }
+    size_t bytes = held_bytes(b);
     hide(b);
     hk_quarantine_put(b->p, bytes);
     let_go();
@@ -419,7 +432,7 @@ void hk_harden_free(const char *call, void *p, size_t size, size_t align)
 static bool resize_small(struct block *b, size_t size)
 {
     size_t bytes = size + tail();
-    if (bytes > HK_SMALL_MAX || bytes == 0 || hk_class_of_size(bytes) != b->size_class)
+    if (size > HK_SMALL_MAX || bytes > HK_SMALL_MAX || bytes == 0 || hk_class_of_size(bytes) != b->size_class)
         return false;
     write_canary(b->p, size, b->end);
     atomic_store_explicit(b->small, (uint16_t)(size + 1), memory_order_release);

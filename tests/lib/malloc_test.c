@@ -148,6 +148,8 @@ static void writing_to_free_blocks_harms_no_others(void **state)
     static const uintptr_t words[] = {0, 7, 0x4141414141414141, UINTPTR_MAX, (uintptr_t)&words};
     static struct live blocks[4000];
     static void *freed[HK_COUNT_OF(blocks) / 2];
+    if (getenv("HAKMEM_HARDEN") != NULL)
+        skip(); /* it would be told */
     for (unsigned round = 0; round < 2 * HK_COUNT_OF(words); round++) {
         for (unsigned i = 0; i < HK_COUNT_OF(blocks); i++)
             blocks[i] = take(48, i);
