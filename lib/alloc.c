@@ -298,6 +298,8 @@ void *hk_resize_plain(void *p, size_t size)
     unsigned size_class = hk_class_of_bin_offset(offset);
     if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, p)))
         hk_die_not_a_block("realloc", p);
+    if (hk_class_fits(&hk_classes[size_class], size))
+        return p; /* the short way was not taken */
     return move(p, hk_classes[size_class].bytes, size);
 }
 

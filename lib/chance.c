@@ -3,9 +3,13 @@
 
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 
 #include "lib/os.h"
+#include "shm/layout.h"
 
+static uint64_t secret;
+static hk_au64 draws;
 static __thread uint64_t state __attribute__((tls_model("initial-exec")));
 
 /* S. Vigna's splitmix64 finaliser. */
@@ -19,15 +23,25 @@ static uint64_t mix(uint64_t x)
 
 /* A kernel that has none yet, or a filter that does not let one ask: what it gave at the start, the time and
  * the place. */
-uint64_t hk_chance_secret(void)
+void hk_chance_begin(void)
 {
     uint64_t words[2] = {0, 0};
     const void *at_start = (const void *)getauxval(AT_RANDOM);
-    if (hk_os_random(words, sizeof words) == 0)
-        return words[0];
+    if (hk_os_random(&secret, sizeof secret) == 0)
+        return;
     if (at_start != NULL)
         memcpy(words, at_start, sizeof words);
-    return mix(words[0] ^ mix(words[1] ^ mix(hk_os_now_ns() ^ (uintptr_t)&state)));
+    secret = mix(words[0] ^ mix(words[1] ^ mix(hk_os_now_ns() ^ (uintptr_t)&secret)));
+}
+
+/* The time tells a child from its parent, the count one thread from another. */
+uint64_t hk_chance_secret(void)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t count = atomic_fetch_add_explicit(&draws, 1, memory_order_relaxed);
+    return mix(secret ^ mix((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) ^
+               mix(count ^ UINT64_C(1) << 63));
 }
 
 uint32_t hk_chance(uint32_t n)

@@ -9,10 +9,14 @@
 
 #include "shm/base.h"
 
+/* Draws the process's secret, from the kernel where it has one to give. Called once, before the others:
+ * nobody is asked for anything later, when a filter may forbid it. */
+void hk_chance_begin(void);
+
 /* A number below n (1..UINT32_MAX). */
 uint32_t hk_chance(uint32_t n);
 
-/* 64 bits that nobody knows, out of the kernel where it has some. */
+/* 64 bits that nobody knows, others each time. */
 uint64_t hk_chance_secret(void);
 
 /* In a forked child: not the parent's next numbers. */

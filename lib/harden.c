@@ -29,6 +29,11 @@
 /* Of a freed big block that waits, so much is filled and looked at. */
 #define FILLED_MOST HK_SLAB_BYTES
 
+/* Guarded small blocks at a time, live or waiting: each takes a slab's addresses and two pages at least. */
+#define GUARDED_MOST 512
+
+static hk_au32 guarded;
+
 /* Blocks were handed out before anything was checked. */
 static bool began_late HK_EARLY;
 
@@ -47,6 +52,7 @@ bool hk_harden_begin(void)
 {
     if (!hk_side_init() || !hk_quarantine_init(hk_harden_options.quarantine_bytes))
         return false;
+    hk_chance_begin();
     hk_canary_init();
     began_late = hk_heap_count() != 0;
     return true;
@@ -243,16 +249,21 @@ static void *alloc_guarded(size_t size, size_t align)
     char *start = take_run(bytes, HK_MIN_ALIGN, &zeroed, &big);
     if (start == NULL)
         return NULL;
+    atomic_fetch_add_explicit(&guarded, 1, memory_order_relaxed);
+    big->is_small = true;
     return enter_block(big, start + hk_round_up(bytes, hk_page_bytes) - bytes, size, start + big->room);
 }
 
 static bool is_to_be_guarded(size_t size, size_t align)
 {
     return hk_hardens(HK_HARDEN_GUARD) && size <= HK_SMALL_MAX && align <= hk_page_bytes &&
-           hk_chance((uint32_t)hk_harden_options.guard_every) == 0;
+           hk_chance((uint32_t)hk_harden_options.guard_every) == 0 &&
+           atomic_load_explicit(&guarded, memory_order_relaxed) < GUARDED_MOST;
 }
 
-void *hk_harden_alloc(size_t size, size_t align, bool *zeroed)
+static bool let_go(bool all);
+
+static void *alloc(size_t size, size_t align, bool *zeroed)
 {
     *zeroed = false;
     if (is_to_be_guarded(size, align)) {
@@ -268,6 +279,17 @@ void *hk_harden_alloc(size_t size, size_t align, bool *zeroed)
             return alloc_small(size, hk_class_of_size(bytes));
     }
     return alloc_big(size, align, zeroed);
+}
+
+/* Where there is no memory, what waits is given up. */
+void *hk_harden_alloc(size_t size, size_t align, bool *zeroed)
+{
+    int saved_errno = errno;
+    void *p = alloc(size, align, zeroed);
+    if (HK_LIKELY(p != NULL) || size > HK_MAX_REQUEST || !let_go(true))
+        return p;
+    errno = saved_errno;
+    return alloc(size, align, zeroed);
 }
 
 /* ---- free ---- */
@@ -313,6 +335,8 @@ static void release_big(struct block *b)
         return;
     if (hk_hardens(HK_HARDEN_ZERO))
         hk_clear(start, bytes);
+    if (b->big->is_small)
+        atomic_fetch_sub_explicit(&guarded, 1, memory_order_relaxed);
     memset(b->big, 0, sizeof *b->big);
     hk_big_drop(start, b->slab);
 }
@@ -340,17 +364,20 @@ static bool find_held(void *p, struct block *b)
                             : atomic_load_explicit(&b->big->state, memory_order_acquire) == HK_SIDE_FREED;
 }
 
-/* What has waited long enough. */
-static void let_go(void)
+/* What has waited long enough, or all. Returns whether there was any. */
+static bool let_go(bool all)
 {
     void *p;
-    while ((p = hk_quarantine_take()) != NULL) {
+    bool any = false;
+    while ((p = hk_quarantine_take(all)) != NULL) {
         struct block b;
         if (find_held(p, &b)) {
             check_untouched(&b);
             release(&b);
+            any = true;
         }
     }
+    return any;
 }
 
 /* Of two who free a block one goes on. Returns the size that was asked for. */
@@ -404,7 +431,7 @@ static void free_known(struct block *b, size_t size, size_t align)
     size_t bytes = held_bytes(b);
     hide(b);
     hk_quarantine_put(b->p, bytes);
-    let_go();
+    (void)let_go(false);
 }
 
 void hk_harden_free(const char *call, void *p, size_t size, size_t align)

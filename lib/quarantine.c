@@ -45,10 +45,10 @@ bool hk_quarantine_fits(uint64_t bytes)
 
 /* Who puts one in takes one out next, if that made them too many: half of the ring is for those in between.
  */
-static bool is_over(void)
+static bool is_over(bool all)
 {
     uint64_t blocks = get(&quarantine.next) - get(&quarantine.first);
-    return blocks != 0 && (get(&hk_quarantine_bytes) > quarantine.limit || blocks > PLACES / 2);
+    return blocks != 0 && (all || get(&hk_quarantine_bytes) > quarantine.limit || blocks > PLACES / 2);
 }
 
 void hk_quarantine_put(void *p, uint64_t bytes)
@@ -64,13 +64,13 @@ void hk_quarantine_put(void *p, uint64_t bytes)
     hk_lock_drop(&quarantine.lock);
 }
 
-void *hk_quarantine_take(void)
+void *hk_quarantine_take(bool all)
 {
     void *p = NULL;
-    if (!is_over()) /* as it seems: else the next put finds it */
+    if (!is_over(all)) /* as it seems: else the next put finds it */
         return NULL;
     hk_lock_take(&quarantine.lock);
-    if (is_over()) {
+    if (is_over(all)) {
         struct place *place = &quarantine.ring[get(&quarantine.first) % PLACES];
         uint64_t bytes = get(&place->bytes);
         p = (void *)(uintptr_t)get(&place->block);

@@ -24,8 +24,9 @@ bool hk_quarantine_fits(uint64_t bytes);
 /* Puts a block in. Any thread. */
 void hk_quarantine_put(void *p, uint64_t bytes);
 
-/* A block that has to leave, for there is too much; NULL if there is not. Its bytes are counted off. */
-void *hk_quarantine_take(void);
+/* A block that has to leave, for there is too much, or if all are wanted; NULL if there is none. Its bytes
+ * are counted off. */
+void *hk_quarantine_take(bool all);
 
 void hk_quarantine_after_fork(void);
 

@@ -22,6 +22,7 @@ struct hk_side_big {
     uint64_t
         room; /* bytes from its slab's start that are accessible: behind them is a guard page, if guarded */
     bool guarded;
+    bool is_small; /* a small block in pages of its own */
 };
 
 enum hk_side_state { HK_SIDE_NONE = 0, HK_SIDE_LIVE = 1, HK_SIDE_FREED = 2 };
