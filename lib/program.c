@@ -66,8 +66,8 @@ HK_EXPORT size_t hakmem_trim(size_t keep)
 HK_EXPORT void hakmem_thread_idle(void)
 {
     hk_control_notice_fork();
-    struct hk_heap *heap = hk_tls_heap;
-    if (heap == HK_EMPTY_HEAP)
+    struct hk_heap *heap = hk_heap_own();
+    if (heap == NULL)
         return;
     hk_heap_rest(heap);
     hk_control_tick();
