@@ -12,7 +12,8 @@ import tempfile
 import unittest
 
 PROGRAM = sys.argv.pop()
-ROUTE = re.compile(r"hakmem: route (?P<thread>\d+) (?P<number>\d+) (?P<call>\w+\(.*?\))(?: = 0x[0-9a-f]+)?: (?P<way>.+)")
+ROUTE = re.compile(r"hakmem: route (?P<thread>\d+) (?P<number>\d+) (?P<call>\w+\(.*?\))(?: = 0x[0-9a-f]+)?: "
+                   r"(?P<way>.+)")
 
 
 def run(*arguments, **settings):
