@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "lib/early.h"
 #include "lib/heap.h"
 #include "lib/lock.h"
 #include "lib/options.h"
@@ -19,7 +18,7 @@ static struct {
     struct hk_lock lock; /* held while a call is under way, so that totals move by its doing alone */
     uint64_t told, most;
     char file[256]; /* "": stderr */
-} route HK_EARLY = {.most = 1000};
+} route = {.most = 1000};
 
 static const struct hk_tunable_info calls_value = {
     .name = "route", .type = HK_TYPE_UINT, .unit = HK_UNIT_NONE, .min = 1, .max = UINT64_C(1) << 40};
