@@ -239,7 +239,7 @@ static void write_after_free_of_big(void)
 {
     char *p = block(BIG);
     free(p);
-    p[5000] = 1;
+    p[3000] = 1;
     make_way();
 }
 
