@@ -234,21 +234,21 @@ static char *take_run(size_t size, size_t align, bool *zeroed, struct hk_side_bi
 
 static void *alloc_big(size_t size, size_t align, bool *zeroed)
 {
-    struct hk_side_big *big;
+    struct hk_side_big *big = NULL;
     if (size > HK_MAX_REQUEST)
         return hk_out_of_memory();
     char *start = take_run(size + tail(), align, zeroed, &big);
-    return start != NULL ? enter_block(big, start, size, start + big->room) : NULL;
+    return big != NULL ? enter_block(big, start, size, start + big->room) : NULL;
 }
 
 /* A small block of which the last bytes are the last of a page. */
 static void *alloc_guarded(size_t size, size_t align)
 {
-    struct hk_side_big *big;
+    struct hk_side_big *big = NULL;
     bool zeroed;
     size_t bytes = hk_round_up(size == 0 ? 1 : size, align);
     char *start = take_run(bytes, HK_MIN_ALIGN, &zeroed, &big);
-    if (start == NULL)
+    if (big == NULL)
         return NULL;
     atomic_fetch_add_explicit(&guarded, 1, memory_order_relaxed);
     big->is_small = true;

@@ -109,7 +109,8 @@ static void free_never_allocated(void)
 
 static void free_inside(void)
 {
-    free(about((char *)malloc(SMALL) + 16));
+    char *p = malloc(SMALL);
+    free(about(p + 16));
 }
 
 static void realloc_freed(void)
