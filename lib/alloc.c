@@ -15,6 +15,7 @@
 #include "lib/misuse.h"
 #include "lib/process.h"
 #include "lib/publish.h"
+#include "lib/verify.h"
 
 void *hk_out_of_memory(void)
 {
@@ -43,11 +44,13 @@ static void *big(size_t size, size_t align, bool *zeroed)
         return hk_out_of_memory();
     attend();
     void *p = hk_big_reuse(size, align);
+    hk_verify_big(p);
     if (HK_LIKELY(p != NULL)) {
         hk_publish_process(); /* the clock is for the free that comes of it */
         return p;
     }
     p = hk_big_alloc(size, align, zeroed);
+    hk_verify_big(p);
     hk_control_tick();
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }
@@ -226,6 +229,7 @@ static void *resize_big(void *p, uint32_t slab, size_t size)
     hk_control_notice_fork();
     size_t usable = hk_big_usable("realloc", p, slab);
     void *resized = hk_big_resize(p, slab, size);
+    hk_verify_big(resized != NULL ? resized : p);
     hk_control_tick();
     return resized != NULL ? resized : move(p, usable, size);
 }
