@@ -16,6 +16,7 @@
 #include "lib/misuse.h"
 #include "lib/process.h"
 #include "lib/publish.h"
+#include "lib/verify.h"
 
 void *hk_out_of_memory(void)
 {
@@ -44,11 +45,13 @@ void *hk_big_make(size_t size, size_t align, bool *zeroed)
         return hk_out_of_memory();
     attend();
     void *p = hk_big_reuse(size, align);
+    hk_verify_big(p);
     if (HK_LIKELY(p != NULL)) {
         hk_publish_big(); /* the clock is for the free that comes of it */
         return p;
     }
     p = hk_big_alloc(size, align, zeroed);
+    hk_verify_big(p);
     hk_control_tick();
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }
@@ -277,6 +280,7 @@ void *hk_big_change(void *p, uint32_t slab, size_t size)
 {
     hk_control_notice_fork();
     void *resized = hk_big_resize(p, slab, size);
+    hk_verify_big(resized != NULL ? resized : p);
     hk_control_tick();
     return resized;
 }

@@ -12,6 +12,7 @@
 #include "lib/publish.h"
 #include "lib/retain.h"
 #include "lib/slab.h"
+#include "lib/verify.h"
 
 /* ---- refill ---- */
 
@@ -130,6 +131,7 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
     hk_state_bounds(heap, size_class);
     hk_publish_class(heap, size_class);
     hk_control_tick();
+    hk_verify_bin(heap, size_class);
     return HK_LIKELY(refilled) ? hk_bin_pop(heap, hk_bin_of(heap, size_class)) : NULL;
 }
 
@@ -235,6 +237,7 @@ void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
         if (has_none)
             pass_on(heap, size_class, block);
         renew_room(heap, size_class);
+        hk_verify_bin(heap, size_class);
         if (has_none)
             return;
     }

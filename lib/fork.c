@@ -12,9 +12,11 @@
 #include "lib/places.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
+#include "lib/verify.h"
 
 void hk_fork_child(void)
 {
+    hk_verify_after_fork();
     hk_init_after_fork();
     hk_arena_after_fork();
     hk_places_after_fork();

@@ -7,6 +7,7 @@
 #include "lib/misuse.h"
 #include "lib/process.h"
 #include "lib/superslab.h"
+#include "lib/verify_parts.h"
 
 #define LIVE        (UINT64_C(1) << 63)
 #define OWNED       (UINT64_C(1) << 62)
@@ -282,3 +283,15 @@ void hk_slab_repair(uint32_t slab, unsigned owner)
     uint64_t now = atomic_load(&hk_slab_at(slab)->word);
     hk_slab_disown(slab, owner, class_of(now));
 }
+
+#ifdef HK_VERIFY
+struct hk_slab_look hk_slab_look(uint32_t slab)
+{
+    uint64_t now = atomic_load(&hk_slab_at(slab)->word);
+    return (struct hk_slab_look){.live = (now & LIVE) != 0,
+                                 .owned = (now & OWNED) != 0,
+                                 .size_class = class_of(now),
+                                 .owner = owner_of(now),
+                                 .out = out_of(now)};
+}
+#endif
