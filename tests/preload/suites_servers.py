@@ -77,7 +77,8 @@ class MariaDB(Suite):
         main.query_cache main.range main.repair main.rowid_filter main.select main.sp main.sp-security
         main.sp_stress_case main.statistics main.status main.strict main.subselect main.subselect_innodb
         main.subselect_sj main.table_elim main.temp_table main.trigger main.truncate main.type_blob main.type_datetime
-        main.type_varchar main.union main.update main.user_var main.variables main.view main.win main.xa main.xml innodb.innodb
+        main.type_varchar main.union main.update main.user_var main.variables main.view main.win main.xa main.xml
+        innodb.innodb
         innodb.alter_table innodb.blob-crash innodb.foreign_key innodb.innodb-index innodb.innodb_bug30423
         innodb.innodb_mysql innodb.innodb-lock innodb.innodb_buffer_pool_resize innodb.innodb_bulk_create_index
         innodb.temporary_table innodb.truncate innodb.purge innodb.insert_debug json.json_no_table
