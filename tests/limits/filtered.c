@@ -1,7 +1,8 @@
 /*
  * filtered.c - a program that gave up nearly all system calls goes on allocating.
  *
- * usage: filtered [foreign]     foreign: and gives back blocks that the C library made before
+ * usage: filtered [foreign|refusing]     foreign: and gives back blocks that the C library made before;
+ *                                        refusing: mremap() is not allowed either, and fails with EPERM
  *
  * The filter kills on everything but what an allocator may be expected to need once it runs. Threads were
  * made before. Nothing here prints by stdio after the filter, nor ends a thread.
@@ -56,6 +57,21 @@ static int install(void)
                                                       (unsigned char)(N - i), 0);
     code[HEAD + N] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     code[HEAD + N + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {.len = HK_COUNT_OF(code), .filter = code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return -1;
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+}
+
+/* mremap() fails, though the other filter allows it: the stricter answer holds. */
+static int refuse_mremap(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
     struct sock_fprog program = {.len = HK_COUNT_OF(code), .filter = code};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -1;
@@ -130,7 +146,7 @@ static void *in_thread(void *arg)
 
 int main(int argc, char **argv)
 {
-    (void)argv;
+    const char *how = argc > 1 ? argv[1] : "";
     pthread_t thread;
     void *foreign[] = {__libc_malloc(100), __libc_malloc(300000), __libc_malloc(5000000)};
     check_that_it_kills();
@@ -140,9 +156,11 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < THREADS; i++)
         CHECK(pthread_create(&thread, NULL, in_thread, (void *)(uintptr_t)i) == 0, "no thread");
     pthread_barrier_wait(&ready);
+    if (strcmp(how, "refusing") == 0)
+        CHECK(refuse_mremap() == 0, "no filter: %s", strerror(errno));
     CHECK(install() == 0, "no filter: %s", strerror(errno));
     pthread_barrier_wait(&filtered);
-    for (unsigned i = 0; argc > 1 && i < HK_COUNT_OF(foreign); i++)
+    for (unsigned i = 0; strcmp(how, "foreign") == 0 && i < HK_COUNT_OF(foreign); i++)
         free(foreign[i]);
     work(THREADS);
     pthread_barrier_wait(&done);

@@ -7,6 +7,7 @@
  *                   a resource limit, soft and hard, in bytes or files; N may be "unlimited"
  *   --user UID      as that user and group, without others
  *   --no-aslr       addresses as they come
+ *   --no-thp        without transparent huge pages
  *   --root DIR      in DIR as its root
  *   --set A=B       a setting
  *   --plain         without the library
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -78,6 +80,10 @@ int main(int argc, char **argv)
         }
         if (strcmp(argv[i], "--no-aslr") == 0) {
             CHECK(personality(ADDR_NO_RANDOMIZE) != -1, "personality");
+            continue;
+        }
+        if (strcmp(argv[i], "--no-thp") == 0) {
+            CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "PR_SET_THP_DISABLE");
             continue;
         }
         if (strcmp(argv[i], "--user") == 0)
