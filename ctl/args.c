@@ -12,6 +12,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/memory.h"
+#include "ctl/service_name.h"
 #include "ctl/tunables.h"
 #include "ctl/units.h"
 #include "shm/layout.h"
@@ -234,6 +235,18 @@ static bool take_option(struct hk_args *args, enum hk_option_id id, const char *
         return add_tune(args, text, true);
     case HK_OPT_RUN_LABEL:
         return read_label(args, text);
+    case HK_OPT_LIBRARY:
+        args->library = text;
+        return text[0] == '/' || fail(args, "--library: '%.80s' is not an absolute path", text);
+    case HK_OPT_FORCE:
+        return args->force = true;
+    case HK_OPT_OWN_UNITS:
+        return args->own_units = true;
+    case HK_OPT_ROOT:
+        args->root = text;
+        return text[0] != '\0' || fail(args, "--root wants a directory");
+    case HK_OPT_RELOAD:
+        return args->reload = true;
     case HK_OPT_RUNTIME_DIR:
         return read_dir(args, text);
     case HK_OPT_JSON:
@@ -335,9 +348,30 @@ static bool is_digits(const char *word)
     return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
 }
 
+static bool add_unit(struct hk_args *args, const char *word)
+{
+    char name[HK_SERVICE_NAME_BYTES];
+    if (!hk_service_name(word, name, args->error, sizeof args->error))
+        return false;
+    for (size_t i = 0; i < args->unit_count; i++) {
+        if (strcmp(args->units[i], name) == 0)
+            return true;
+    }
+    args->units = hk_grow(args->units, args->unit_count, &args->unit_capacity, sizeof *args->units);
+    args->units[args->unit_count++] = hk_need(strdup(name));
+    return true;
+}
+
+static bool takes_units(const struct hk_args *args)
+{
+    return args->command->words == HK_WORDS_UNITS || args->command->words == HK_WORDS_ENABLED;
+}
+
 static bool take_word(struct hk_args *args, const char *word)
 {
     enum hk_words kind = args->command->words;
+    if (takes_units(args))
+        return add_unit(args, word);
     if (kind != HK_WORDS_NONE && is_digits(word))
         return add_pid(args, word);
     if (kind == HK_WORDS_STATS && strcmp(word, "host") == 0)
@@ -366,6 +400,17 @@ static bool check_tune(struct hk_args *args)
     return true;
 }
 
+static bool check_units(struct hk_args *args)
+{
+    if (args->unit_count == 0)
+        return fail(args, "which units?");
+    if (args->root && args->own_units)
+        return fail(args, "--root and --user exclude each other");
+    if (args->root && args->reload)
+        return fail(args, "--root and --reload exclude each other: nothing runs there");
+    return true;
+}
+
 static bool check_together(struct hk_args *args)
 {
     const struct hk_command *command = args->command;
@@ -376,6 +421,8 @@ static bool check_together(struct hk_args *args)
     if (args->count && !args->interval_ms)
         return fail(args, "--count goes with --interval");
     if (command->words == HK_WORDS_TUNE && !check_tune(args))
+        return false;
+    if (takes_units(args) && !check_units(args))
         return false;
     if (command->wants_selector && !args->get && !hk_selector_given(&args->selector))
         return fail(args,
@@ -433,4 +480,7 @@ void hk_args_free(struct hk_args *args)
 {
     free(args->selector.pids);
     free(args->tunes);
+    for (size_t i = 0; i < args->unit_count; i++)
+        free(args->units[i]);
+    free(args->units);
 }

@@ -44,9 +44,13 @@ struct hk_args {
     uint32_t wait_ms;
     const char **tunes; /* NAME=VALUE of tune and run; NAME of tune --get and --reset */
     size_t tune_count, tune_capacity;
-    const char *label; /* run's */
-    char **program;    /* run's CMD and its arguments, NULL at the end */
-    char error[640];   /* one sentence on what is wrong, "" where nothing is */
+    const char *label; /* run's and enable's */
+    char **units; /* of enable and disable, whole names, each HK_SERVICE_NAME_BYTES at most; to be freed */
+    size_t unit_count, unit_capacity;
+    bool own_units, reload, force;
+    const char *root, *library;
+    char **program;  /* run's CMD and its arguments, NULL at the end */
+    char error[640]; /* one sentence on what is wrong, "" where nothing is */
 };
 
 /* Reads argv (whose order may change). False: args->error says why, args->command as far as known. Not

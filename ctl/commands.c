@@ -23,6 +23,27 @@ const struct hk_command hk_commands[] = {
      .words = HK_WORDS_PROGRAM,
      .shows_tunables = true,
      .run = hk_cmd_run},
+    {.name = "enable",
+     .arguments = "UNIT...",
+     .summary = "let systemd services run on hakmem",
+     .details =
+         "Writes a drop-in, UNIT.d/50-hakmem.conf in /etc/systemd/system, that preloads libhakmem.so into the "
+         "service, from its next start on, and says what of the unit's settings is in the way and what to run next. "
+         "UNIT may be a template (web@.service) or one of its instances; \".service\" may be left out.\n"
+         "With --runtime-dir the service greets the daemon there. HAKMEM_LIBRARY, or --library, names the library.",
+     .groups = HK_GROUP_GLOBAL | HK_GROUP_RUN | HK_GROUP_ENABLE | HK_GROUP_UNITS,
+     .words = HK_WORDS_UNITS,
+     .shows_tunables = true,
+     .run = hk_cmd_enable},
+    {.name = "disable",
+     .arguments = "UNIT...",
+     .summary = "take back what enable wrote",
+     .details =
+         "Removes the drop-in, and its directory where that is empty then. A file that was changed since is "
+         "left as it is. The service goes on running on hakmem until it is restarted.",
+     .groups = HK_GROUP_GLOBAL | HK_GROUP_UNITS,
+     .words = HK_WORDS_ENABLED,
+     .run = hk_cmd_disable},
     {.name = "list",
      .arguments = "[PID]...",
      .summary = "the processes on hakmem, one a line",
@@ -70,6 +91,16 @@ const struct hk_command hk_commands[] = {
      .words = HK_WORDS_PIDS,
      .wants_selector = true,
      .run = hk_cmd_flush},
+    {.name = "doctor",
+     .arguments = "[PID]...",
+     .summary = "what is wrong, why, and what to do",
+     .details =
+         "Looks at the daemon, at the processes it sees, and at those of yours that should be on hakmem and "
+         "that it does not see. Each finding has a name, by which the manual's page on troubleshooting says "
+         "more. Ends with 0 where nothing is found, else with 1.",
+     .groups = EVERYWHERE | HK_GROUP_SELECT,
+     .words = HK_WORDS_PIDS,
+     .run = hk_cmd_doctor},
     {.name = "info",
      .arguments = "",
      .summary = "about the daemon",

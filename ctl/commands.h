@@ -17,6 +17,8 @@ enum hk_words {
     HK_WORDS_STATS,   /* pids, or "host" */
     HK_WORDS_TUNE,    /* pids, NAME=VALUE or NAME */
     HK_WORDS_PROGRAM, /* a program and its arguments; ends the options */
+    HK_WORDS_UNITS,   /* services */
+    HK_WORDS_ENABLED, /* of these, such as are enabled */
 };
 
 struct hk_command {
@@ -43,7 +45,10 @@ int hk_cmd_stats(struct hk_session *session);
 int hk_cmd_tune(struct hk_session *session);
 int hk_cmd_trim(struct hk_session *session);
 int hk_cmd_flush(struct hk_session *session);
+int hk_cmd_doctor(struct hk_session *session);
 int hk_cmd_info(struct hk_session *session);
+int hk_cmd_enable(struct hk_session *session);
+int hk_cmd_disable(struct hk_session *session);
 int hk_cmd_schema(struct hk_session *session);
 
 #endif

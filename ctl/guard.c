@@ -66,10 +66,10 @@ HK_PRINTF(2, 3) static void report(struct guard *g, const char *format, ...)
 /* What a service manager or an outer run means for its own child, not for this daemon. */
 static void clean_environment(void)
 {
-    static const char *const names[] = {"NOTIFY_SOCKET",     "WATCHDOG_PID",      "WATCHDOG_USEC",
-                                        "LISTEN_PID",        "LISTEN_FDS",        "LISTEN_FDNAMES",
-                                        "RUNTIME_DIRECTORY", "JOURNAL_STREAM",    "HAKMEM_TUNE",
-                                        "HAKMEM_LABEL",      "HAKMEM_RUNTIME_DIR"};
+    static const char *const names[] = {
+        "NOTIFY_SOCKET",      "WATCHDOG_PID",      "WATCHDOG_USEC",  "LISTEN_PID",  "LISTEN_FDS",
+        "LISTEN_FDNAMES",     "RUNTIME_DIRECTORY", "JOURNAL_STREAM", "HAKMEM_TUNE", "HAKMEM_LABEL",
+        "HAKMEM_RUNTIME_DIR", "HAKMEM_HARDEN",     "HAKMEM_TRACE"};
     for (unsigned i = 0; i < HK_COUNT_OF(names); i++)
         unsetenv(names[i]);
     setenv("HAKMEM_PUBLISH", "off", 1);

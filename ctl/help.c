@@ -48,6 +48,7 @@ static void print_item(const struct hk_out *out, const char *term, unsigned colu
 }
 
 #define OPTION_COLUMN 24
+#define EXIT_COLUMN   7
 
 static void print_options(const struct hk_out *out, const char *title, unsigned groups)
 {
@@ -125,6 +126,21 @@ static void help_command(const struct hk_out *out, const struct hk_command *comm
         print_tunables(out);
 }
 
+/* A status of 126 or more is run's own, which otherwise ends as its program does. */
+static void print_exits(const struct hk_out *out)
+{
+    static const struct {
+        int status;
+        const char *help;
+    } exits[] = {
+#define HK_EXIT_STATUS(name, status, help) {status, help},
+#include "ctl/exits.def"
+    };
+    for (unsigned i = 0; i < HK_COUNT_OF(exits); i++)
+        print_item(out, hk_units_plain(exits[i].status).s, EXIT_COLUMN, exits[i].help);
+    print_item(out, "*", EXIT_COLUMN, "run: its program's own");
+}
+
 static void help_tool(const struct hk_out *out)
 {
     hk_out_line(out, HK_STYLE_PLAIN, "usage: hakmemctl [OPTION]... COMMAND [ARGUMENT]...");
@@ -137,13 +153,9 @@ static void help_tool(const struct hk_out *out)
     print_options(out, "Options, before or after the command", HK_GROUP_GLOBAL | HK_GROUP_JSON);
     hk_out_gap(out);
     hk_out_line(out, HK_STYLE_TITLE, "Exit status");
-    print_item(out, "0", 7, "done");
-    print_item(out, "1", 7, "not all of it: a process was not found, or did not follow (yet)");
-    print_item(out, "2", 7, "the command line or a value was wrong");
-    print_item(out, "3", 7, "no daemon answers");
-    print_item(out, "run", 7, "ends as its program does; 126: it cannot be executed, 127: it is not found");
+    print_exits(out);
     hk_out_gap(out);
-    print_text(out, "'hakmemctl COMMAND --help' tells more.");
+    print_text(out, "'hakmemctl COMMAND --help' tells more; the manual is hakmemctl(1).");
 }
 
 void hk_help(const struct hk_out *out, const struct hk_command *command)
@@ -171,7 +183,7 @@ static void list_options(FILE *out, const char *command, unsigned groups)
 
 void hk_help_listing(FILE *out)
 {
-    static const char *const words[] = {"none", "pids", "stats", "tune", "program"};
+    static const char *const words[] = {"none", "pids", "stats", "tune", "program", "units", "enabled"};
     list_options(out, "-", HK_GROUP_GLOBAL | HK_GROUP_JSON);
     for (unsigned i = 0; i < hk_command_count; i++) {
         const struct hk_command *c = &hk_commands[i];

@@ -11,7 +11,7 @@
 void hk_help(const struct hk_out *out, const struct hk_command *command);
 
 /* For completions, fields separated by tabs, one item a line:
- *   command NAME WORDS SUMMARY           WORDS: none, pids, stats, tune, program
+ *   command NAME WORDS SUMMARY           WORDS: none, pids, stats, tune, program, units, enabled
  *   option  NAME OPTION LETTER KIND NEED HELP   NAME: the command, "-" before it; NEED: none, may, must
  *   tunable NAME CHOICES HELP            NAME ends in ".SIZE" where there is one for each class
  * An empty field is "-". */

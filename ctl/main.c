@@ -40,6 +40,13 @@ static int run_command(struct hk_session *session)
     return status;
 }
 
+static int complete(const char *kind, const char *where)
+{
+    bool enabled = strcmp(kind, "enabled") == 0;
+    return enabled || strcmp(kind, "units") == 0 ? hk_complete_units(enabled, where)
+                                                 : hk_complete(kind, where);
+}
+
 int main(int argc, char **argv)
 {
     struct hk_args args;
@@ -49,7 +56,7 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "--guard") == 0)
         return hk_guard(argc - 2, argv + 2);
     if (argc >= 3 && strcmp(argv[1], "--complete") == 0)
-        return hk_complete(argv[2], argv[3]);
+        return complete(argv[2], argv[3]);
     hk_out_init(&session.out, HK_JSON_NONE, false);
     if (argc == 2 && strcmp(argv[1], "--options") == 0) {
         hk_help_listing(stdout);

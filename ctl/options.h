@@ -16,7 +16,9 @@ enum hk_option_group {
     HK_GROUP_STATS = 16,
     HK_GROUP_TUNE = 32,
     HK_GROUP_WAIT = 64,
-    HK_GROUP_RUN = 128,
+    HK_GROUP_RUN = 128,   /* how a program is started: run and enable */
+    HK_GROUP_UNITS = 256, /* which units: enable and disable */
+    HK_GROUP_ENABLE = 512,
 };
 
 enum hk_option_id {

@@ -11,7 +11,9 @@
 
 #include "shm/base.h"
 
-#define LIBRARY "libhakmem.so"
+/* The plain name is there for building against the library only. */
+#define PLAIN   "libhakmem.so"
+#define LIBRARY PLAIN ".0"
 #define DAEMON  "hakmemd"
 
 /* The directory the tool is in; "" where /proc does not say. */
@@ -31,6 +33,17 @@ static bool is_file(const char *path, int access_mode)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, access_mode) == 0;
 }
 
+/* A path to a file without links and dots in its directory. The file itself may be a link, which the next
+ * version leads elsewhere: it is named as it is. */
+static bool resolve_dir(char *path, char *buf, size_t size)
+{
+    char whole[PATH_MAX], *slash = strrchr(path, '/');
+    *slash = '\0';
+    if (!realpath(path[0] ? path : "/", whole))
+        return false;
+    return (size_t)snprintf(buf, size, "%s/%s", whole[1] ? whole : "", slash + 1) < size;
+}
+
 /* The first of some places that has the file: each a directory and a path in it, the tool's own where the
  * directory is NULL. */
 struct place {
@@ -39,19 +52,18 @@ struct place {
 
 static bool find_in(const struct place *places, unsigned count, int access_mode, char *buf, size_t size)
 {
-    char own[PATH_MAX], joined[2 * PATH_MAX], whole[PATH_MAX];
+    char own[PATH_MAX], joined[2 * PATH_MAX];
     own_dir(own, sizeof own);
     for (unsigned i = 0; i < count; i++) {
         const char *dir = places[i].dir ? places[i].dir : own;
         snprintf(joined, sizeof joined, "%s/%s", dir, places[i].path);
-        if (dir[0] == '/' && is_file(joined, access_mode) && realpath(joined, whole) &&
-            (size_t)snprintf(buf, size, "%s", whole) < size)
+        if (dir[0] == '/' && is_file(joined, access_mode) && resolve_dir(joined, buf, size))
             return true;
     }
     return false;
 }
 
-static bool loadable(const char *path, char *error, size_t size)
+bool hk_place_loadable(const char *path, char *error, size_t size)
 {
     if (!strpbrk(path, " :$\t\n"))
         return true;
@@ -62,6 +74,7 @@ static bool loadable(const char *path, char *error, size_t size)
 bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
 {
     static const struct place places[] = {{NULL, "../lib/" LIBRARY},
+                                          {NULL, "../lib/" PLAIN},
                                           {NULL, "../" HAKMEM_RELATIVE_LIBDIR "/" LIBRARY},
                                           {HAKMEM_LIBDIR, LIBRARY}};
     const char *chosen = getenv("HAKMEM_LIBRARY");
@@ -72,14 +85,29 @@ bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
             return false;
         }
         snprintf(buf, size, "%s", whole);
-        return loadable(buf, error, error_size);
+        return hk_place_loadable(buf, error, error_size);
     }
     if (!find_in(places, HK_COUNT_OF(places), R_OK, buf, size)) {
         snprintf(error, error_size,
-                 LIBRARY " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
+                 PLAIN " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
         return false;
     }
-    return loadable(buf, error, error_size);
+    return hk_place_loadable(buf, error, error_size);
+}
+
+bool hk_place_library_below(const char *root, char *buf, size_t size)
+{
+    static const char *const dirs[] = {HAKMEM_LIBDIR, "/usr/" HAKMEM_RELATIVE_LIBDIR, "/usr/lib",
+                                       "/usr/local/lib"};
+    char path[2 * PATH_MAX];
+    for (unsigned i = 0; i < 2 * HK_COUNT_OF(dirs); i++) {
+        const char *dir = dirs[i / 2], *name = i % 2 ? PLAIN : LIBRARY;
+        int len = snprintf(path, sizeof path, "%s%s/%s", root, dir, name);
+        if (len > 0 && (size_t)len < sizeof path && is_file(path, R_OK) &&
+            (size_t)snprintf(buf, size, "%s/%s", dir, name) < size)
+            return true;
+    }
+    return false;
 }
 
 bool hk_place_daemon(char *buf, size_t size)

@@ -14,6 +14,12 @@
  * in LD_PRELOAD). */
 bool hk_place_library(char *buf, size_t size, char *error, size_t error_size);
 
+/* Where libhakmem.so is installed in the system below root, as that system sees it. False: nowhere. */
+bool hk_place_library_below(const char *root, char *buf, size_t size);
+
+/* Whether LD_PRELOAD can hold the path. False, with a sentence in error. */
+bool hk_place_loadable(const char *path, char *error, size_t size);
+
 /* Path of hakmemd into buf; looked for in $PATH last. False: there is none. */
 bool hk_place_daemon(char *buf, size_t size);
 

@@ -10,12 +10,8 @@
 #include "shm/base.h"
 
 enum hk_exit {
-    HK_EXIT_OK = 0,
-    HK_EXIT_PARTLY = 1, /* something was not done, or was not found */
-    HK_EXIT_USAGE = 2,
-    HK_EXIT_NO_DAEMON = 3,
-    HK_EXIT_CANNOT_EXECUTE = 126, /* run, as shells have it */
-    HK_EXIT_NOT_FOUND = 127,
+#define HK_EXIT_STATUS(name, status, ...) HK_EXIT_##name = (status),
+#include "ctl/exits.def"
 };
 
 void hk_error(const char *format, ...) HK_PRINTF(1, 2);

@@ -85,14 +85,10 @@ static void recall_family(struct hk_family *family)
 
 static void keep_with_manager(struct hk_family *family, int pidfd)
 {
-    char name[128];
+    const struct hk_stored row = {.pid = family->pid, .uid = family->uid, .start_ticks = family->start_ticks};
     int fds[3] = {family->segment.counters_fd, family->segment.tuning_fd, pidfd};
-    /* The inode tells segments of one process apart. */
-    snprintf(name, sizeof name, "hk-%d-%llu-%u-%llu", (int)family->pid,
-             (unsigned long long)family->start_ticks, (unsigned)family->uid,
-             (unsigned long long)family->segment.inode);
-    if (pidfd >= 0 && hk_systemd_store(name, fds, HK_COUNT_OF(fds)))
-        family->stored_name = hk_strdup(name);
+    if (pidfd >= 0)
+        family->stored = hk_store_keep(&family->daemon->store, &row, fds, HK_COUNT_OF(fds));
 }
 
 /* What its children will be told by. */
@@ -203,23 +199,6 @@ const char *hk_arrive(struct hk_daemon *daemon, struct hk_arrival *arrival)
 
 /* ---- descriptors that were kept ---- */
 
-static bool read_name(const char *name, struct hk_arrival *arrival)
-{
-    int pid;
-    unsigned uid;
-    unsigned long long ticks, inode;
-    if (sscanf(name, "hk-%d-%llu-%u-%llu", &pid, &ticks, &uid, &inode) != 4 || pid <= 0)
-        return false;
-    *arrival = (struct hk_arrival){.pid = pid,
-                                   .uid = uid,
-                                   .start_ticks = ticks,
-                                   .restored = true,
-                                   .pidfd = -1,
-                                   .counters_fd = -1,
-                                   .tuning_fd = -1};
-    return true;
-}
-
 /* The store keeps no order: what each is shows. */
 static void sort_in(struct hk_arrival *arrival, int fd)
 {
@@ -230,37 +209,67 @@ static void sort_in(struct hk_arrival *arrival, int fd)
     *place = fd;
 }
 
-static void restore(struct hk_daemon *daemon, struct hk_passed_fd *fds, unsigned count, unsigned first)
+/* Takes in the family whose descriptors have been gathered. */
+static void restore(struct hk_daemon *daemon, unsigned number, struct hk_arrival *arrival)
 {
-    struct hk_arrival arrival;
-    read_name(fds[first].name, &arrival);
-    for (unsigned i = count; i-- > first;) {
-        if (fds[i].fd < 0 || strcmp(fds[i].name, fds[first].name) != 0)
-            continue;
-        sort_in(&arrival, fds[i].fd);
-        fds[i].fd = -1;
+    struct hk_stored row = {0};
+    const char *why = "nothing is known of it";
+    arrival->gone = arrival->pidfd < 0 || hk_pidfd_ended(arrival->pidfd);
+    if (hk_store_claim(&daemon->store, number, &row)) {
+        arrival->pid = row.pid;
+        arrival->uid = row.uid;
+        arrival->start_ticks = row.start_ticks;
+        why = hk_arrive(daemon, arrival);
+        if (!why)
+            TAILQ_LAST(&daemon->registry.families, hk_family_list)->stored = number;
+        else
+            hk_store_drop(&daemon->store, number);
+    } else {
+        close_fd(&arrival->counters_fd);
+        close_fd(&arrival->tuning_fd);
+        close_fd(&arrival->pidfd);
+        hk_store_forget(number);
     }
-    arrival.gone = arrival.pidfd < 0 || hk_pidfd_ended(arrival.pidfd);
-    const char *why = hk_arrive(daemon, &arrival);
-    if (why) {
-        hk_log_process(HK_LOG_WARN, arrival.pid, arrival.uid, "stored segment of process %d: %s",
-                       (int)arrival.pid, why);
-        hk_systemd_unstore(fds[first].name);
-        return;
-    }
-    /* The name in the store goes with the family. */
-    TAILQ_LAST(&daemon->registry.families, hk_family_list)->stored_name = hk_strdup(fds[first].name);
+    if (why)
+        hk_log_event(HK_LOG_WARN, HK_EVENT_SEGMENT_REFUSED,
+                     &(struct hk_log_about){.pid = (pid_t)row.pid, .uid = row.uid},
+                     "stored segment of process %d: %s", (int)row.pid, why);
 }
 
-static bool is_listening(int fd, int wanted_type)
+/* The descriptors of one family have one name, and come in any order. */
+static void restore_all(struct hk_daemon *daemon, struct hk_passed_fd *fds, unsigned count)
 {
-    int type = 0, listening = 0;
-    socklen_t len = sizeof type;
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
-        return false;
-    len = sizeof listening;
-    return type == wanted_type && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
-           listening;
+    struct hk_arrival *arrivals = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned number = fds[i].fd >= 0 ? hk_store_number(fds[i].name) : 0;
+        if (number == 0)
+            continue;
+        if (!arrivals)
+            arrivals = hk_alloc((HK_STORE_ROWS + 1) * sizeof *arrivals);
+        struct hk_arrival *arrival = &arrivals[number];
+        if (!arrival->restored)
+            *arrival = (struct hk_arrival){.restored = true, .pidfd = -1, .counters_fd = -1, .tuning_fd = -1};
+        sort_in(arrival, fds[i].fd);
+        fds[i].fd = -1;
+    }
+    for (unsigned number = 1; arrivals && number <= HK_STORE_ROWS; number++) {
+        if (arrivals[number].restored)
+            restore(daemon, number, &arrivals[number]);
+    }
+    free(arrivals);
+}
+
+static bool has_option(int fd, int option, int wanted)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value == wanted;
+}
+
+static bool is_listening(int fd, int type)
+{
+    return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_TYPE, type) &&
+           has_option(fd, SO_ACCEPTCONN, 1);
 }
 
 void hk_arrive_passed(struct hk_daemon *daemon, struct hk_passed_fd *fds, unsigned count, int *hello,
@@ -268,21 +277,22 @@ void hk_arrive_passed(struct hk_daemon *daemon, struct hk_passed_fd *fds, unsign
 {
     *hello = *control = -1;
     for (unsigned i = 0; i < count; i++) {
-        struct hk_arrival arrival;
-        const char *name = fds[i].name;
+        /* A socket unit gives all its sockets one name; their types tell them apart. */
+        if (*hello < 0 && is_listening(fds[i].fd, SOCK_SEQPACKET))
+            *hello = fds[i].fd;
+        else if (*control < 0 && is_listening(fds[i].fd, SOCK_STREAM))
+            *control = fds[i].fd;
+        else if (strcmp(fds[i].name, HK_STORE_TABLE) != 0 || !hk_store_resume(&daemon->store, fds[i].fd))
+            continue;
+        fds[i].fd = -1;
+    }
+    restore_all(daemon, fds, count);
+    for (unsigned i = 0; i < count; i++) {
         if (fds[i].fd < 0)
             continue;
-        if (strcmp(name, HK_HELLO_SOCKET) == 0 && *hello < 0 && is_listening(fds[i].fd, SOCK_SEQPACKET)) {
-            *hello = fds[i].fd;
-        } else if (strcmp(name, HK_CONTROL_SOCKET) == 0 && *control < 0 &&
-                   is_listening(fds[i].fd, SOCK_STREAM)) {
-            *control = fds[i].fd;
-        } else if (read_name(name, &arrival)) {
-            restore(daemon, fds, count, i);
-        } else {
-            hk_log(HK_LOG_WARN, "passed descriptor '%s' is none of ours: closed", name);
-            close(fds[i].fd);
-        }
+        hk_log(HK_LOG_WARN, "passed descriptor '%s' is none of ours: closed", fds[i].name);
+        hk_systemd_unstore(fds[i].name);
+        close(fds[i].fd);
         fds[i].fd = -1;
     }
 }

@@ -15,6 +15,7 @@
 #include "daemon/registry.h"
 #include "daemon/rundir.h"
 #include "daemon/server.h"
+#include "daemon/store.h"
 #include "daemon/waits.h"
 
 #define HK_REFUSALS_KEPT 16
@@ -37,6 +38,7 @@ struct hk_daemon {
 
     struct hk_rundir rundir;
     struct hk_registry registry;
+    struct hk_store store;
     struct hk_pid_names pid_names;
     struct hk_names names;
     struct hk_greeter greeter;

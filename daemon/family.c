@@ -32,8 +32,7 @@ struct hk_family *hk_family_new(struct hk_daemon *daemon, const struct hk_segmen
 void hk_family_free(struct hk_family *family)
 {
     struct hk_registry *registry = &family->daemon->registry;
-    if (family->stored_name)
-        hk_systemd_unstore(family->stored_name);
+    hk_store_drop(&family->daemon->store, family->stored);
     TAILQ_REMOVE(&registry->families, family, link);
     registry->family_count--;
     family->user->families--;
@@ -41,7 +40,6 @@ void hk_family_free(struct hk_family *family)
     free(family->claims);
     free(family->exe);
     free(family->unit);
-    free(family->stored_name);
     free(family);
 }
 

@@ -391,6 +391,6 @@ void hk_daemon_refuse(struct hk_daemon *daemon, pid_t pid, uid_t uid, const char
         .pid = pid, .uid = uid, .reason = reason, .at_ns = hk_now_ns()};
     daemon->next_refusal = (daemon->next_refusal + 1) % HK_REFUSALS_KEPT;
     if (hk_log_allowed(&daemon->refusal_log, "refused hellos"))
-        hk_log_process(HK_LOG_WARN, pid, uid, "hello of process %d (user %u) refused: %s", (int)pid,
-                       (unsigned)uid, reason);
+        hk_log_event(HK_LOG_WARN, HK_EVENT_HELLO_REFUSED, &(struct hk_log_about){.pid = pid, .uid = uid},
+                     "hello of process %d (user %u) refused: %s", (int)pid, (unsigned)uid, reason);
 }

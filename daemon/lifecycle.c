@@ -90,11 +90,13 @@ static bool load_again(struct hk_daemon *daemon)
         daemon->config = config;
         use_config(daemon);
         hk_sampler_start(daemon);
-        hk_log(HK_LOG_INFO, "configuration read again: files: %u, policies: %u", daemon->config.files,
-               daemon->config.policy_count);
+        hk_log_event(HK_LOG_INFO, HK_EVENT_RELOADED, NULL,
+                     "configuration read again: files: %u, policies: %u", daemon->config.files,
+                     daemon->config.policy_count);
     } else {
         hk_config_clear(&config);
-        hk_log(HK_LOG_ERROR, "configuration not changed: %u problems", problems.count);
+        hk_log_event(HK_LOG_ERROR, HK_EVENT_CONFIG_WRONG, NULL, "configuration not changed: %u problems",
+                     problems.count);
     }
     hk_problems_clear(&problems);
     return ok;
@@ -118,7 +120,7 @@ static void on_signal(uv_signal_t *handle, int number)
         reload(daemon);
         return;
     }
-    hk_log(HK_LOG_INFO, "signal %d: ending", number);
+    hk_log_event(HK_LOG_INFO, HK_EVENT_STOPPING, NULL, "signal %d: ending", number);
     hk_lifecycle_stop(daemon);
 }
 
@@ -192,6 +194,7 @@ int hk_lifecycle_start(struct hk_daemon *daemon)
     hk_log_find_journal();
     daemon->started_ns = hk_now_ns();
     hk_registry_init(&daemon->registry);
+    hk_store_init(&daemon->store);
     raise_descriptor_limit(daemon);
     int error = hk_rundir_choose(&daemon->rundir, daemon->options.runtime_dir, daemon->options.user);
     if (!error)
@@ -212,8 +215,9 @@ int hk_lifecycle_start(struct hk_daemon *daemon)
     if (error)
         return error;
     hk_sampler_start(daemon);
-    hk_log(HK_LOG_INFO, "hakmemd %s serves %s, %u ms between samples, %u policies", HAKMEM_VERSION,
-           daemon->rundir.path, daemon->interval_ms, daemon->config.policy_count);
+    hk_log_event(HK_LOG_INFO, HK_EVENT_STARTED, NULL,
+                 "hakmemd %s serves %s, %u ms between samples, %u policies", HAKMEM_VERSION,
+                 daemon->rundir.path, daemon->interval_ms, daemon->config.policy_count);
     hk_systemd_notify("READY=1");
     return 0;
 }
@@ -253,13 +257,13 @@ void hk_lifecycle_finish(struct hk_daemon *daemon)
     struct hk_family *family;
     while ((family = TAILQ_FIRST(&daemon->registry.families)) != NULL) {
         /* What the service manager keeps is for the next daemon. */
-        free(family->stored_name);
-        family->stored_name = NULL;
+        family->stored = 0;
         hk_family_free(family);
     }
     hk_registry_clear(&daemon->registry);
     hk_pid_names_clear(&daemon->pid_names);
     hk_names_clear(&daemon->names);
+    hk_store_close(&daemon->store);
     hk_rundir_close(&daemon->rundir);
     if (daemon->loop_open)
         uv_loop_close(&daemon->loop);

@@ -34,14 +34,44 @@ static void make_printable(char *line)
     }
 }
 
-static void HK_PRINTF(4, 0)
-    say(enum hk_log_level level, pid_t pid, uid_t uid, const char *format, va_list args)
+static const struct {
+    const char *name, *id;
+} events[HK_EVENTS] = {
+#define HK_EVENT(id_, name_, message_id_) [HK_EVENT_##id_] = {name_, message_id_},
+#include "daemon/events.def"
+};
+
+static unsigned describe(struct hk_journal_field *fields, enum hk_event event,
+                         const struct hk_log_about *about, char pid[16], char uid[16])
 {
-    char line[LINE_BYTES];
+    unsigned n = 0;
+    if (event < HK_EVENTS) {
+        fields[n++] = (struct hk_journal_field){"MESSAGE_ID", events[event].id};
+        fields[n++] = (struct hk_journal_field){"HAKMEM_EVENT", events[event].name};
+    }
+    if (about && about->pid > 0) {
+        snprintf(pid, 16, "%d", (int)about->pid);
+        snprintf(uid, 16, "%u", (unsigned)about->uid);
+        fields[n++] = (struct hk_journal_field){"HAKMEM_PID", pid};
+        fields[n++] = (struct hk_journal_field){"HAKMEM_UID", uid};
+    }
+    if (about && about->comm && about->comm[0])
+        fields[n++] = (struct hk_journal_field){"HAKMEM_COMM", about->comm};
+    if (about && about->unit && about->unit[0])
+        fields[n++] = (struct hk_journal_field){"HAKMEM_UNIT", about->unit};
+    return n;
+}
+
+static void HK_PRINTF(4, 0) say(enum hk_log_level level, enum hk_event event,
+                                const struct hk_log_about *about, const char *format, va_list args)
+{
+    char line[LINE_BYTES], pid[16], uid[16];
+    struct hk_journal_field fields[HK_JOURNAL_FIELDS];
     int start = snprintf(line, sizeof line, "%s: ", hk_log_level_names[level]);
     vsnprintf(line + start, sizeof line - 1 - (size_t)start, format, args);
     make_printable(line);
-    if (to_journal && hk_systemd_journal(level, line + start, pid, uid))
+    if (to_journal &&
+        hk_systemd_journal(level, line + start, fields, describe(fields, event, about, pid, uid)))
         return;
     size_t len = strlen(line);
     line[len++] = '\n';
@@ -55,16 +85,17 @@ void hk_log(enum hk_log_level level, const char *format, ...)
     va_list args;
     va_start(args, format);
     if (level <= most)
-        say(level, 0, 0, format, args);
+        say(level, HK_EVENTS, NULL, format, args);
     va_end(args);
 }
 
-void hk_log_process(enum hk_log_level level, pid_t pid, uid_t uid, const char *format, ...)
+void hk_log_event(enum hk_log_level level, enum hk_event event, const struct hk_log_about *about,
+                  const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     if (level <= most)
-        say(level, pid, uid, format, args);
+        say(level, event, about, format, args);
     va_end(args);
 }
 

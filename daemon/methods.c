@@ -80,24 +80,13 @@ static enum hk_outcome method_unsubscribe(struct hk_call *call)
     return HK_ANSWERED;
 }
 
-#define STATS_PARAMS (HK_PARAM_SELECTOR | HK_PARAM_DEAD | HK_PARAM_CLASSES | HK_PARAM_SCOPE)
-
 static const struct method {
     const char *name;
     unsigned params; /* enum hk_param */
     enum hk_outcome (*call)(struct hk_call *call);
 } methods[] = {
-    {"info", 0, method_info},
-    {"list", HK_PARAM_SELECTOR | HK_PARAM_DEAD, method_list},
-    {"stats", STATS_PARAMS, method_stats},
-    {"tune.get", HK_PARAM_SELECTOR, method_tune_get},
-    {"tune.set", HK_PARAM_SELECTOR | HK_PARAM_TUNABLES | HK_PARAM_LIFE | HK_PARAM_WAIT, hk_method_tune_set},
-    {"tune.reset", HK_PARAM_SELECTOR | HK_PARAM_NAMES | HK_PARAM_WAIT, hk_method_tune_reset},
-    {"trim", HK_PARAM_SELECTOR | HK_PARAM_WAIT, hk_method_trim},
-    {"flush", HK_PARAM_SELECTOR | HK_PARAM_WAIT, hk_method_flush},
-    {"subscribe", STATS_PARAMS | HK_PARAM_EVERY, method_subscribe},
-    {"unsubscribe", HK_PARAM_SUBSCRIPTION, method_unsubscribe},
-    {"schema", 0, method_schema},
+#define HK_METHOD(name, call, params, help) {name, params, call},
+#include "daemon/methods.def"
 };
 
 const unsigned hk_method_count = HK_COUNT_OF(methods);

@@ -12,46 +12,46 @@
 #include "shm/nearest.h"
 
 enum {
-    OPTION_RUNTIME_DIR = 256,
-    OPTION_INTERVAL,
-    OPTION_CONFIG,
-    OPTION_CHECK,
-    OPTION_USER,
-    OPTION_LOG_LEVEL,
-    OPTION_VERSION,
-    OPTION_HELP,
+    OPTION_FIRST = 255,
+#define HK_DAEMON_OPTION(id, ...) OPTION_##id,
+#include "daemon/options.def"
 };
 
 static const struct option known[] = {
-    {"runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR},
-    {"interval-ms", required_argument, NULL, OPTION_INTERVAL},
-    {"config", required_argument, NULL, OPTION_CONFIG},
-    {"check-config", no_argument, NULL, OPTION_CHECK},
-    {"user", no_argument, NULL, OPTION_USER},
-    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},
+#define HK_DAEMON_OPTION(id, name, argument, help)                                                           \
+    {name, (argument) != NULL ? required_argument : no_argument, NULL, OPTION_##id},
+#include "daemon/options.def"
     {NULL, 0, NULL, 0},
 };
 
-static const char usage[] =
-    "usage: hakmemd [options]\n"
-    "\n"
-    "Reads the counters of every process that runs with libhakmem.so, answers questions about them and\n"
-    "pushes tuning to them. Runs in the foreground and logs to stderr.\n"
-    "\n"
-    "  --runtime-dir DIR   where the sockets are made; else $HAKMEM_RUNTIME_DIR, else the service\n"
-    "                      manager's $RUNTIME_DIRECTORY, else /run/hakmem as root, else the user's own\n"
-    "  --user              serve this user alone, in the user's own directory\n"
-    "  --config FILE       hakmemd.json; policy.d/*.json beside it is read too\n"
-    "                      (default /etc/hakmem/hakmemd.json, with --user ~/.config/hakmem/hakmemd.json)\n"
-    "  --check-config      print the configuration in force, or what is wrong with it, and exit\n"
-    "  --interval-ms N     time between two samples, over the configured one\n"
-    "  --log-level LEVEL   error, warn, info or debug, over the configured one\n"
-    "  --version           print versions and exit\n"
-    "  --help              print this and exit\n"
-    "\n"
-    "SIGHUP reads the configuration again; SIGTERM and SIGINT end the daemon.\n";
+static const struct {
+    const char *name, *argument, *help;
+} rows[] = {
+#define HK_DAEMON_OPTION(id, name, argument, help) {name, argument, help},
+#include "daemon/options.def"
+};
+
+#define HELP_COLUMN 22
+
+static int print_help(void)
+{
+    puts("usage: hakmemd [options]\n"
+         "\n"
+         "Reads the counters of every process that runs with libhakmem.so, answers questions about them and\n"
+         "pushes tuning to them. Runs in the foreground and logs to stderr.\n");
+    for (unsigned i = 0; i < HK_COUNT_OF(rows); i++) {
+        const char *argument = rows[i].argument, *at = rows[i].help;
+        char term[64];
+        snprintf(term, sizeof term, "--%s%s%s", rows[i].name, argument ? " " : "", argument ? argument : "");
+        printf("  %-*s", HELP_COLUMN - 2, term);
+        for (size_t len; len = strcspn(at, "\n"), at[len]; at += len + 1)
+            printf("%.*s\n%*s", (int)len, at, HELP_COLUMN, "");
+        puts(at);
+    }
+    puts("\nSIGHUP reads the configuration again; SIGTERM and SIGINT end the daemon.\n"
+         "The manual: hakmemd(8), hakmemd.json(5).");
+    return 0;
+}
 
 static int fail(const char *what, const char *which)
 {
@@ -102,12 +102,12 @@ static int take(struct hk_options *options, int option, char **argv)
     case OPTION_RUNTIME_DIR:
         options->runtime_dir = optarg;
         return optarg[0] != '\0' ? -1 : fail("--runtime-dir: a directory is wanted", "");
-    case OPTION_INTERVAL:
+    case OPTION_INTERVAL_MS:
         return read_interval(options, optarg);
     case OPTION_CONFIG:
         options->config_file = optarg;
         return -1;
-    case OPTION_CHECK:
+    case OPTION_CHECK_CONFIG:
         options->check_config = true;
         return -1;
     case OPTION_USER:
@@ -119,8 +119,7 @@ static int take(struct hk_options *options, int option, char **argv)
     case OPTION_VERSION:
         return print_version();
     case OPTION_HELP:
-        fputs(usage, stdout);
-        return 0;
+        return print_help();
     case ':':
         return fail("a value is missing after ", argv[optind - 1]);
     default:

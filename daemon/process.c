@@ -202,8 +202,10 @@ struct hk_process *hk_process_new(struct hk_family *family, unsigned area, const
     family->stale_policy = true;
     if (!hk_process_refresh(process, true, now_ns))
         return NULL;
-    hk_log_process(HK_LOG_DEBUG, process->pid, process->uid, "process %d (%s) of family %d",
-                   (int)process->pid, process->comm, (int)process->family_pid);
+    hk_log_event(HK_LOG_DEBUG, HK_EVENT_PROCESS_CAME,
+                 &(struct hk_log_about){
+                     .pid = process->pid, .uid = process->uid, .comm = process->comm, .unit = process->unit},
+                 "process %d (%s) of family %d", (int)process->pid, process->comm, (int)process->family_pid);
     return process;
 }
 
@@ -234,8 +236,11 @@ static void bury(struct hk_process *process, enum hk_ended how)
         how = HK_ENDED_EXIT;
     process->ended = how;
     process->ended_boot_ns = hk_boot_ns();
-    hk_log_process(HK_LOG_DEBUG, process->pid, process->uid, "process %d (%s) of family %d: %s",
-                   (int)process->pid, process->comm, (int)process->family_pid, hk_ended_name(how));
+    hk_log_event(HK_LOG_DEBUG, HK_EVENT_PROCESS_ENDED,
+                 &(struct hk_log_about){
+                     .pid = process->pid, .uid = process->uid, .comm = process->comm, .unit = process->unit},
+                 "process %d (%s) of family %d: %s", (int)process->pid, process->comm,
+                 (int)process->family_pid, hk_ended_name(how));
     hk_registry_bury(&daemon->registry, process, daemon->config.limits.dead);
 }
 

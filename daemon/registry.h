@@ -132,7 +132,7 @@ struct hk_family {
     char comm[HK_COMM_BYTES];
     char *exe, *unit;
     bool exe_claimed;
-    char *stored_name; /* in the service manager's descriptor store; NULL: not there */
+    unsigned stored; /* its number in the service manager's descriptor store; 0: not there */
 
     struct hk_claim *claims;
     unsigned claim_count;

@@ -15,14 +15,8 @@
 #define HK_LINE_MAX (1u << 20) /* bytes of a request */
 
 enum hk_rpc_code {
-    HK_RPC_NOT_JSON = -32700,
-    HK_RPC_NOT_REQUEST = -32600,
-    HK_RPC_NO_METHOD = -32601,
-    HK_RPC_PARAM = -32602,
-    HK_RPC_FAILED = -32603,
-    HK_RPC_NOT_ALLOWED = -32001,
-    HK_RPC_NO_MATCH = -32002,
-    HK_RPC_LIMIT = -32003,
+#define HK_RPC_ERROR(name, code, ...) HK_RPC_##name = (code),
+#include "daemon/errors.def"
 };
 
 /* data is a member named key, with text as its value, or number where text is empty; no key, no data.

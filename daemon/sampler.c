@@ -29,9 +29,9 @@ static bool is_over(const struct hk_family *family, unsigned lingering, uint64_t
 static void say_over_cells(const struct hk_daemon *daemon, struct hk_user *user)
 {
     if (!user->over_cells)
-        hk_log(HK_LOG_WARN,
-               "user %u: more than %u cells in a sample (limits.cells_per_user); the rest follow later",
-               (unsigned)user->uid, daemon->config.limits.cells_per_user);
+        hk_log_event(HK_LOG_WARN, HK_EVENT_LIMIT_HIT, NULL,
+                     "user %u: more than %u cells in a sample (limits.cells_per_user); the rest follow later",
+                     (unsigned)user->uid, daemon->config.limits.cells_per_user);
     user->over_cells = true;
 }
 

@@ -317,9 +317,10 @@ static void check_stall(struct hk_client *client, uint64_t now_ns)
         client->stalled_at = left;
         client->progress_ns = now_ns;
     } else if (now_ns - client->progress_ns >= patience_ns) {
-        hk_log_process(HK_LOG_WARN, client->pid, client->uid,
-                       "client %d (user %u) reads nothing: connection closed", (int)client->pid,
-                       (unsigned)client->uid);
+        hk_log_event(HK_LOG_WARN, HK_EVENT_CLIENT_STALLED,
+                     &(struct hk_log_about){.pid = client->pid, .uid = client->uid},
+                     "client %d (user %u) reads nothing: connection closed", (int)client->pid,
+                     (unsigned)client->uid);
         drop(client);
     }
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <syslog.h>
+#include <sys/uio.h>
 #include <systemd/sd-daemon.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
@@ -31,15 +31,32 @@ bool hk_systemd_has_journal(void)
            st.st_dev == device && st.st_ino == inode;
 }
 
-bool hk_systemd_journal(enum hk_log_level level, const char *message, pid_t pid, uid_t uid)
+/* "NAME=value" as a part of an entry, to be freed; NULL without memory. */
+static struct iovec part(const char *name, const char *value)
 {
-    static const int priorities[HK_LOG_LEVELS] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
-    if (pid == 0)
-        return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", priorities[level],
-                               "SYSLOG_IDENTIFIER=hakmemd", NULL) == 0;
-    return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", priorities[level],
-                           "SYSLOG_IDENTIFIER=hakmemd", "HAKMEM_PID=%d", (int)pid, "HAKMEM_UID=%u",
-                           (unsigned)uid, NULL) == 0;
+    char *text = NULL;
+    int len = asprintf(&text, "%s=%s", name, value);
+    return len < 0 ? (struct iovec){0} : (struct iovec){.iov_base = text, .iov_len = (size_t)len};
+}
+
+bool hk_systemd_journal(enum hk_log_level level, const char *message, const struct hk_journal_field *fields,
+                        unsigned count)
+{
+    static const char *const priorities[HK_LOG_LEVELS] = {"3", "4", "6", "7"}; /* syslog's */
+    struct iovec parts[HK_JOURNAL_FIELDS + 3];
+    unsigned n = 0;
+    bool whole = true;
+    parts[n++] = part("MESSAGE", message);
+    parts[n++] = part("PRIORITY", priorities[level]);
+    parts[n++] = part("SYSLOG_IDENTIFIER", "hakmemd");
+    for (unsigned i = 0; i < count && i < HK_JOURNAL_FIELDS; i++)
+        parts[n++] = part(fields[i].name, fields[i].value);
+    for (unsigned i = 0; i < n; i++)
+        whole = whole && parts[i].iov_base;
+    bool sent = whole && sd_journal_sendv(parts, (int)n) == 0;
+    for (unsigned i = 0; i < n; i++)
+        free(parts[i].iov_base);
+    return sent;
 }
 
 void hk_systemd_notify(const char *state)
@@ -105,9 +122,10 @@ bool hk_systemd_has_journal(void)
     return false;
 }
 
-bool hk_systemd_journal(enum hk_log_level level, const char *message, pid_t pid, uid_t uid)
+bool hk_systemd_journal(enum hk_log_level level, const char *message, const struct hk_journal_field *fields,
+                        unsigned count)
 {
-    (void)level, (void)message, (void)pid, (void)uid;
+    (void)level, (void)message, (void)fields, (void)count;
     return false;
 }
 

@@ -19,8 +19,16 @@ bool hk_systemd_built(void);
 /* Whether stderr is connected to the journal. */
 bool hk_systemd_has_journal(void);
 
-/* Sends one entry; pid 0: about no process. False if it could not. */
-bool hk_systemd_journal(enum hk_log_level level, const char *message, pid_t pid, uid_t uid);
+#define HK_JOURNAL_FIELDS 8 /* at most, beside the message */
+
+struct hk_journal_field {
+    const char *name;  /* capitals and underscores */
+    const char *value; /* any bytes */
+};
+
+/* Sends one entry. False if it could not. */
+bool hk_systemd_journal(enum hk_log_level level, const char *message, const struct hk_journal_field *fields,
+                        unsigned count);
 
 /* Sends a notification ("READY=1", "STATUS=..."); a failure does not matter. */
 void hk_systemd_notify(const char *state);

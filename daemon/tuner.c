@@ -198,8 +198,11 @@ void hk_tuner_publish(struct hk_family *family, bool force, uint64_t now_ns)
     copy.generation = ++family->generation;
     hk_tuning_publish(family->segment.page, &copy);
     family->published = copy;
-    hk_log_process(HK_LOG_DEBUG, family->pid, family->uid, "family %d: tuning generation %llu",
-                   (int)family->shown_pid, (unsigned long long)copy.generation);
+    hk_log_event(HK_LOG_DEBUG, HK_EVENT_TUNED,
+                 &(struct hk_log_about){
+                     .pid = family->pid, .uid = family->uid, .comm = family->comm, .unit = family->unit},
+                 "family %d: tuning generation %llu", (int)family->shown_pid,
+                 (unsigned long long)copy.generation);
 }
 
 uint64_t hk_tuner_command(struct hk_family *family, enum hk_command command)

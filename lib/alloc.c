@@ -10,11 +10,13 @@
 #include "lib/bin.h"
 #include "lib/clear.h"
 #include "lib/control.h"
+#include "lib/divert.h"
 #include "lib/foreign.h"
 #include "lib/init.h"
 #include "lib/misuse.h"
 #include "lib/process.h"
 #include "lib/publish.h"
+#include "lib/verify.h"
 
 void *hk_out_of_memory(void)
 {
@@ -36,60 +38,72 @@ static void attend(void)
         hk_control_check(heap);
 }
 
-static void *big(size_t size, size_t align, bool *zeroed)
+void *hk_big_make(size_t size, size_t align, bool *zeroed)
 {
     *zeroed = false;
     if (HK_UNLIKELY(size > HK_MAX_REQUEST || align > HK_MAX_REQUEST || !hk_init_ready()))
         return hk_out_of_memory();
     attend();
     void *p = hk_big_reuse(size, align);
+    hk_verify_big(p);
     if (HK_LIKELY(p != NULL)) {
-        hk_publish_process(); /* the clock is for the free that comes of it */
+        hk_publish_big(); /* the clock is for the free that comes of it */
         return p;
     }
     p = hk_big_alloc(size, align, zeroed);
+    hk_verify_big(p);
     hk_control_tick();
     return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
 }
 
-/* The thread may only now have got the heap, with blocks in it. */
-static void *pop_or_supply(struct hk_heap *heap, unsigned size_class)
+/* The thread may only now have got the heap, with blocks in it. any: not the newest one. */
+HK_INLINE void *pop_or_supply(struct hk_heap *heap, unsigned size_class, bool any)
 {
-    void *block = hk_bin_pop(heap, hk_bin_of(heap, size_class));
+    void *block = any ? hk_bin_pop_any(heap, size_class) : hk_bin_pop(heap, hk_bin_of(heap, size_class));
     return block != NULL ? block : hk_bin_supply(heap, size_class);
 }
 
 /* A block for a thread that has no heap: past its last destructor, or there was no memory for one. */
-static HK_COLD void *small_late(unsigned size_class)
+static HK_COLD void *small_late(unsigned size_class, bool any)
 {
     struct hk_heap *heap = hk_heap_late_take();
     if (heap == NULL)
         return NULL;
-    void *block = pop_or_supply(heap, size_class);
+    void *block = pop_or_supply(heap, size_class, any);
+    hk_bin_learn(heap, size_class); /* nobody else will: its blocks come back past the bin */
     hk_heap_late_drop();
     return block;
 }
 
-static void *small(struct hk_heap *heap, unsigned size_class)
+HK_INLINE void *small(struct hk_heap *heap, unsigned size_class, bool any)
 {
-    return HK_LIKELY(heap != NULL) ? pop_or_supply(heap, size_class) : small_late(size_class);
+    return HK_LIKELY(heap != NULL) ? pop_or_supply(heap, size_class, any) : small_late(size_class, any);
 }
 
-HK_NOINLINE void *hk_malloc_slow(size_t size)
+HK_INLINE void *small_make(unsigned size_class, bool any)
 {
-    if (size > HK_SMALL_MAX) {
-        bool zeroed;
-        return big(size, HK_MIN_ALIGN, &zeroed);
-    }
-    unsigned size_class = hk_class_of_size(size);
     struct hk_heap *heap = hk_heap_get();
-    void *block = small(heap, size_class);
+    void *block = small(heap, size_class, any);
     if (HK_LIKELY(block != NULL))
         return block;
     /* What this heap and the process keep for later may be enough. */
     hk_control_trim(heap, 0);
-    block = small(heap, size_class);
+    block = small(heap, size_class, any);
     return block != NULL ? block : hk_out_of_memory();
+}
+
+void *hk_small_make(unsigned size_class)
+{
+    return small_make(size_class, hk_hardens(HK_HARDEN_RANDOM));
+}
+
+HK_NOINLINE void *hk_malloc_slow(size_t size)
+{
+    bool zeroed;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        return hk_divert_alloc("malloc", size, HK_MIN_ALIGN, &zeroed);
+    return size <= HK_SMALL_MAX ? small_make(hk_class_of_size(size), false)
+                                : hk_big_make(size, HK_MIN_ALIGN, &zeroed);
 }
 
 /* ---- free ---- */
@@ -105,30 +119,64 @@ static HK_COLD void free_late(void *p, uint32_t slab, unsigned size_class)
     hk_bin_bypass(slab, size_class, p);
 }
 
-HK_NOINLINE void hk_free_slow(void *p)
+/* What the bin does not simply go on with. */
+static void small_drop(void *p, uint32_t slab, unsigned size_class)
 {
-    if (p == NULL)
-        return;
+    struct hk_heap *heap = hk_heap_get();
+    if (HK_UNLIKELY(heap == NULL))
+        free_late(p, slab, size_class);
+    else
+        hk_bin_accept(heap, size_class, p);
+}
+
+void hk_small_drop(void *p, uint32_t slab, unsigned size_class)
+{
+    small_drop(p, slab, size_class);
+}
+
+void hk_big_drop(void *p, uint32_t slab)
+{
+    attend();
+    hk_big_free(p, slab);
+    hk_control_tick();
+}
+
+void hk_free_plain(void *p)
+{
     size_t slab = hk_slab_of(p);
     if (HK_UNLIKELY(slab >= hk_arena_slabs())) {
         hk_foreign_free(p);
         return;
     }
     unsigned offset = hk_meta_of(slab);
-    if (offset == 0) {
-        attend();
-        hk_big_free(p, (uint32_t)slab);
-        hk_control_tick();
-        return;
-    }
-    unsigned size_class = hk_class_of_bin_offset(offset);
-    if (HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, size_class, p)))
-        return;
-    struct hk_heap *heap = hk_heap_get();
-    if (HK_UNLIKELY(heap == NULL))
-        free_late(p, (uint32_t)slab, size_class);
+    if (offset == 0)
+        hk_big_drop(p, (uint32_t)slab);
     else
-        hk_bin_accept(heap, size_class, p);
+        small_drop(p, (uint32_t)slab, hk_class_of_bin_offset(offset));
+}
+
+/* The empty heap, which is all that a thread has whose calls are diverted, goes on with nothing. */
+HK_NOINLINE void hk_free_slow(void *p)
+{
+    size_t slab = hk_slab_of(p);
+    unsigned offset = slab < hk_arena_slabs() ? hk_meta_of(slab) : 0;
+    if (HK_LIKELY(offset != 0) &&
+        HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, hk_class_of_bin_offset(offset), p)))
+        return;
+    if (p == NULL)
+        return;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        hk_divert_free("free", p, HK_ANY_SIZE, 1);
+    else
+        hk_free_plain(p);
+}
+
+HK_COLD void hk_free_told_slow(const char *call, void *p, size_t size, size_t align)
+{
+    if (p != NULL && hk_is_diverted())
+        hk_divert_free(call, p, size, align);
+    else
+        hk_free_slow(p);
 }
 
 /* ---- calloc, aligned ---- */
@@ -140,7 +188,8 @@ void *hk_calloc(size_t count, size_t size)
         return hk_out_of_memory();
     if (bytes > HK_SMALL_MAX) {
         bool zeroed;
-        void *p = big(bytes, HK_MIN_ALIGN, &zeroed);
+        void *p = HK_UNLIKELY(hk_is_diverted()) ? hk_divert_alloc("calloc", bytes, HK_MIN_ALIGN, &zeroed)
+                                                : hk_big_make(bytes, HK_MIN_ALIGN, &zeroed);
         if (p != NULL && !zeroed)
             hk_clear(p, bytes);
         return p;
@@ -153,12 +202,14 @@ void *hk_calloc(size_t count, size_t size)
  * multiple of an alignment is one too (asserted where classes are made). */
 void *hk_aligned(size_t align, size_t size)
 {
+    bool zeroed;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        return hk_divert_alloc("aligned", size, align, &zeroed);
     if (HK_LIKELY(((size - 1) | (align - 1)) < HK_SMALL_MAX))
         return hk_malloc(hk_round_up(size, align));
     if (size == 0 && align <= HK_SMALL_MAX)
         return hk_malloc(align);
-    bool zeroed;
-    return big(size, align, &zeroed);
+    return hk_big_make(size, align, &zeroed);
 }
 
 /* ---- usable size, realloc ---- */
@@ -167,6 +218,11 @@ size_t hk_usable(const void *p)
 {
     if (p == NULL)
         return 0;
+    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_usable(p) : hk_usable_plain(p);
+}
+
+size_t hk_usable_plain(const void *p)
+{
     size_t slab = hk_slab_of(p);
     if (slab >= hk_arena_slabs())
         return hk_foreign_usable(p);
@@ -220,13 +276,36 @@ static void *move(void *p, size_t usable, size_t size)
     return HK_LIKELY(size > usable) ? move_to_larger(p, usable, size) : move_to_smaller(p, size);
 }
 
-static void *resize_big(void *p, uint32_t slab, size_t size)
+void *hk_big_change(void *p, uint32_t slab, size_t size)
 {
     hk_control_notice_fork();
-    size_t usable = hk_big_usable("realloc", p, slab);
     void *resized = hk_big_resize(p, slab, size);
+    hk_verify_big(resized != NULL ? resized : p);
     hk_control_tick();
+    return resized;
+}
+
+static void *resize_big(void *p, uint32_t slab, size_t size)
+{
+    size_t usable = hk_big_usable("realloc", p, slab);
+    void *resized = hk_big_change(p, slab, size);
     return resized != NULL ? resized : move(p, usable, size);
+}
+
+void *hk_resize_plain(void *p, size_t size)
+{
+    size_t slab = hk_slab_of(p);
+    if (HK_UNLIKELY(slab >= hk_arena_slabs()))
+        return hk_foreign_realloc(p, size);
+    unsigned offset = hk_meta_of(slab);
+    if (offset == 0)
+        return resize_big(p, (uint32_t)slab, size);
+    unsigned size_class = hk_class_of_bin_offset(offset);
+    if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, p)))
+        hk_die_not_a_block("realloc", p);
+    if (hk_class_fits(&hk_classes[size_class], size))
+        return p; /* the short way was not taken */
+    return move(p, hk_classes[size_class].bytes, size);
 }
 
 /* What does not stay as it is. */
@@ -238,26 +317,18 @@ static HK_NOINLINE void *resize(void *p, size_t size)
         hk_free(p);
         return NULL;
     }
-    size_t slab = hk_slab_of(p);
-    if (HK_UNLIKELY(slab >= hk_arena_slabs()))
-        return hk_foreign_realloc(p, size);
-    unsigned offset = hk_meta_of(slab);
-    if (offset == 0)
-        return resize_big(p, (uint32_t)slab, size);
-    unsigned size_class = hk_class_of_bin_offset(offset);
-    if (HK_UNLIKELY(!hk_slab_is_block((uint32_t)slab, size_class, p)))
-        hk_die_not_a_block("realloc", p);
-    return move(p, hk_classes[size_class].bytes, size);
+    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_resize(p, size) : hk_resize_plain(p, size);
 }
 
 /* Most blocks that grow a little stay where they are. As in hk_free(), stale words of the arena lead to the
  * slow way, which reads them properly. */
 void *hk_realloc(void *p, size_t size)
 {
-    uintptr_t base = hk_arena.base;
+    uintptr_t base = HK_PLAIN(hk_arena.base);
     size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
-    if (HK_LIKELY(slab < hk_arena.slabs)) {
-        unsigned offset = ((const uint16_t *)(base - HK_META_BELOW))[slab];
+    if (HK_LIKELY(slab < HK_PLAIN(hk_arena.resizes))) {
+        const uint16_t *metas = (const uint16_t *)(base - HK_META_BELOW);
+        unsigned offset = HK_PLAIN(metas[slab]);
         if (HK_LIKELY(offset != 0)) {
             const struct hk_class_info *info = &hk_classes[hk_class_of_bin_offset(offset)];
             if (HK_LIKELY(hk_class_fits(info, size)) &&

@@ -38,6 +38,10 @@ HK_INLINE void hk_publish_process(void)
 {
 }
 
+HK_INLINE void hk_publish_big(void)
+{
+}
+
 HK_INLINE void hk_publish_clock(uint64_t now_ns)
 {
     (void)now_ns;

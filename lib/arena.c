@@ -12,6 +12,7 @@
 #include "lib/os.h"
 #include "lib/params.h"
 #include "lib/states.h"
+#include "lib/verify.h"
 #include "lib/window.h"
 
 /* SuperSlabs: at 64 MiB a step costs within 4 % of opening all at once (measured). */
@@ -109,6 +110,7 @@ bool hk_arena_open(void)
     hk_lock_take(&hk_ss.lock);
     /* Who waited for the lock may find that its holder opened something. */
     bool ok = atomic_load_explicit(&hk_ss.open, memory_order_relaxed) > open_before || open_some();
+    hk_verify_arena();
     hk_lock_drop(&hk_ss.lock);
     return ok;
 }

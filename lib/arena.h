@@ -33,15 +33,24 @@
 #define HK_GROUP_STRIDE ((size_t)1216 << 10) /* whole pages of 4, 16 and 64 KiB */
 #define HK_TABLES_BELOW (HK_HEAPS_BELOW + HK_MAX_GROUPS * HK_GROUP_STRIDE)
 
-/* All that free() reads of the arena: one line, written when it grows. Plain words, so that the compiler may
- * compare with them in memory; they are written atomically, slabs after what it announces, and a stale one
- * only sends a caller to the slow path, where they are read properly. */
+/* All that free() and realloc() read of the arena: one line, written when it grows. Plain words, so that the
+ * compiler may compare with them in memory; they are written atomically, slabs after what it announces, and a
+ * stale one only sends a caller to the slow path, where they are read properly. */
 struct hk_arena {
     uintptr_t base; /* 0 until the first allocation; a multiple of a SuperSlab's size */
     size_t slabs;   /* slab numbers below this have tables */
+    size_t
+        resizes; /* those that realloc's short way may look at: the same, or 0 where it is not to be taken */
 } HK_ALIGNED(HK_CACHE_LINE);
 
 extern struct hk_arena hk_arena HK_HIDDEN;
+
+/* Such a plain read of a word that is written atomically; a thread sanitizer is shown what it stands for. */
+#ifdef __SANITIZE_THREAD__
+#define HK_PLAIN(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#else
+#define HK_PLAIN(word) (word)
+#endif
 
 /* Rows of the index: one for each size class (partly used slabs), then these. Runs are of free slabs. */
 enum hk_index_row {

@@ -12,6 +12,7 @@
 #include "lib/params.h"
 #include "lib/process.h"
 #include "lib/states.h"
+#include "lib/verify.h"
 
 static bool aligned_start(uint32_t superslab, size_t align)
 {
@@ -236,6 +237,7 @@ int64_t hk_arena_take_run(size_t bytes, size_t align, struct hk_run *run)
     do
         first = claim_run(n, align);
     while (first >= 0 && (err = fill_run((uint32_t)first, n, bytes, run)) == -EEXIST);
+    hk_verify_arena();
     hk_lock_drop(&hk_ss.lock);
     if (first < 0 || err != 0)
         return -1;
@@ -418,6 +420,7 @@ void hk_arena_forget_run(uint32_t first, uint32_t superslabs, size_t mapped)
     hk_ss_mark_closed(first, superslabs);
     hk_ss_uncount_mapped(superslabs, mapped);
     hk_ss.tails -= hk_ss_has_tail(mapped);
+    hk_verify_arena();
     hk_lock_drop(&hk_ss.lock);
 }
 
@@ -453,6 +456,7 @@ size_t hk_arena_close_empty(size_t resident, bool untouched)
         for (uint32_t s = first; s < first + n; s++)
             hk_ss_set_state(s, HK_SUPERSLAB_HUGE); /* in our hands */
         hk_ss.open -= n;
+        hk_verify_arena();
         hk_lock_drop(&hk_ss.lock);
         if (n != 0 && hk_arena_give_run(first, n, n * HK_SUPERSLAB_BYTES) != 0)
             closed += got;

@@ -11,6 +11,7 @@
 #include "lib/process.h"
 #include "lib/retain.h"
 #include "lib/superslab.h"
+#include "lib/verify.h"
 
 /* Below this, copying is cheaper than moving page tables and leaves no mapping of its own behind. */
 #define MOVE_MIN (HK_MIB)
@@ -100,6 +101,7 @@ size_t hk_big_usable(const char *call, const void *p, uint32_t slab)
 static void *enter_kept(uint32_t slab, size_t bytes)
 {
     struct hk_slab *s = hk_slab_at(slab);
+    hk_verify_kept(slab);
     hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - held(s));
     return enter(slab, s->mapped != 0 ? HK_SLAB_HUGE : HK_SLAB_BIG, bytes);
 }
@@ -125,6 +127,7 @@ static size_t give(uint32_t slab, bool may_keep)
 /* One that was in the cache. */
 static size_t give_cached(uint32_t slab, bool may_keep)
 {
+    hk_verify_kept(slab);
     hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - held(hk_slab_at(slab)));
     return give(slab, may_keep);
 }
@@ -151,6 +154,7 @@ void *hk_big_reuse(size_t size, size_t align)
     if (slab < 0)
         return NULL;
     struct hk_slab *s = hk_slab_at((uint32_t)slab);
+    hk_verify_kept((uint32_t)slab);
     hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - span * HK_SLAB_BYTES);
     s->bytes = hk_round_up(size, hk_page_bytes);
     atomic_store_explicit(&s->kind, HK_SLAB_BIG, memory_order_release);

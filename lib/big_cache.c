@@ -2,6 +2,7 @@
 #include "lib/big_cache.h"
 
 #include "lib/arena.h"
+#include "lib/verify_parts.h"
 
 #define PLACES     32
 #define UNIT_SHIFT 12 /* lengths are kept in units of the smallest page there is */
@@ -210,3 +211,25 @@ void hk_big_cache_after_fork(void)
         bytes += unpack(word_at(i)).bytes;
     atomic_store(&held_bytes, bytes);
 }
+
+#ifdef HK_VERIFY
+HK_STATIC_ASSERT(PLACES + 1 + (HK_RUN_LENGTHS + 1) * RUN_PLACES <= HK_KEPT_MOST, "room for all");
+
+unsigned hk_big_cache_list(uint32_t slabs[HK_KEPT_MOST])
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < PLACES; i++) {
+        if (word_at(i) != 0)
+            slabs[n++] = unpack(word_at(i)).slab;
+    }
+    if (atomic_load(&last) != 0)
+        slabs[n++] = unpack(atomic_load(&last)).slab;
+    for (unsigned span = 0; span <= HK_RUN_LENGTHS; span++) {
+        for (unsigned i = 0; i < RUN_PLACES; i++) {
+            if (atomic_load(&runs[span][i]) != 0)
+                slabs[n++] = atomic_load(&runs[span][i]) - 1;
+        }
+    }
+    return n;
+}
+#endif

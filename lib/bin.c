@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/account.h"
+#include "lib/chance.h"
 #include "lib/control.h"
 #include "lib/flush.h"
 #include "lib/index.h"
@@ -11,6 +12,7 @@
 #include "lib/publish.h"
 #include "lib/retain.h"
 #include "lib/slab.h"
+#include "lib/verify.h"
 
 /* ---- refill ---- */
 
@@ -129,7 +131,21 @@ void *hk_bin_supply(struct hk_heap *heap, unsigned size_class)
     hk_state_bounds(heap, size_class);
     hk_publish_class(heap, size_class);
     hk_control_tick();
+    hk_verify_bin(heap, size_class);
     return HK_LIKELY(refilled) ? hk_bin_pop(heap, hk_bin_of(heap, size_class)) : NULL;
+}
+
+/* The newest one takes the other's place with one store: a fork or a signal may come at any instant. */
+void *hk_bin_pop_any(struct hk_heap *heap, unsigned size_class)
+{
+    void *newest = hk_bin_pop(heap, hk_bin_of(heap, size_class));
+    unsigned others = hk_bin_length(heap, size_class), pick;
+    if (newest == NULL || (pick = hk_chance(others + 1)) == others)
+        return newest;
+    void **place = hk_place(heap, heap->classes[size_class].state.bottom) + pick, *block = *place;
+    HK_IN_ORDER();
+    *place = newest;
+    return block;
 }
 
 /* Most bins that use up their room are those of a program that takes as many as it gives: they may have what
@@ -221,6 +237,7 @@ void hk_bin_accept(struct hk_heap *heap, unsigned size_class, void *block)
         if (has_none)
             pass_on(heap, size_class, block);
         renew_room(heap, size_class);
+        hk_verify_bin(heap, size_class);
         if (has_none)
             return;
     }

@@ -11,6 +11,9 @@
 /* A block of the class, when the bin has none. NULL without memory. */
 void *hk_bin_supply(struct hk_heap *heap, unsigned size_class);
 
+/* Takes any of the bin's blocks, at random; NULL if it has none. */
+void *hk_bin_pop_any(struct hk_heap *heap, unsigned size_class);
+
 /* Takes a block whose bin has no room, if nothing is new and the bin may simply go on. Called with whatever
  * heap the thread has, the empty one too. false: nothing was done. */
 bool hk_bin_accept_as_before(struct hk_heap *heap, unsigned size_class, void *block);
@@ -43,7 +46,8 @@ void hk_bin_bypass(uint32_t slab, unsigned size_class, void *block);
 /* Counts such a block in the heap's totals (the late heap's, locked). */
 void hk_bin_count_bypass(struct hk_heap *heap, unsigned size_class);
 
-/* Brings the totals up to date. */
+/* Brings the totals of one bin, of all bins up to date. */
+void hk_bin_learn(struct hk_heap *heap, unsigned size_class);
 void hk_heap_learn(struct hk_heap *heap);
 
 /* The heap's thread ends, or the process: totals are exact from here on. */
@@ -51,6 +55,9 @@ void hk_heap_settle(struct hk_heap *heap);
 
 /* Lets go of the slabs the heap owns. */
 void hk_heap_disown(struct hk_heap *heap);
+
+/* All of these: the heap keeps nothing from the others until it is used again. */
+void hk_heap_rest(struct hk_heap *heap);
 
 /* After a fork, before a heap of a lost thread is used: what its bins hold is counted, totals put right. */
 void hk_heap_recount(struct hk_heap *heap);

@@ -184,16 +184,20 @@ static bool is_used(const struct hk_heap *heap, unsigned size_class)
     return heap->classes[size_class].state.capacity != 0;
 }
 
+void hk_bin_learn(struct hk_heap *heap, unsigned size_class)
+{
+    bool balanced;
+    if (!is_used(heap, size_class))
+        return;
+    hk_account(heap, size_class, &balanced);
+    hk_state_bounds(heap, size_class);
+    hk_publish_class(heap, size_class);
+}
+
 void hk_heap_learn(struct hk_heap *heap)
 {
-    for (unsigned c = 0; c < HK_CLASSES; c++) {
-        bool balanced;
-        if (!is_used(heap, c))
-            continue;
-        hk_account(heap, c, &balanced);
-        hk_state_bounds(heap, c);
-        hk_publish_class(heap, c);
-    }
+    for (unsigned c = 0; c < HK_CLASSES; c++)
+        hk_bin_learn(heap, c);
 }
 
 /* Without judging what went by: exit() may have been called by a signal handler that interrupted this very
@@ -221,6 +225,13 @@ void hk_heap_disown(struct hk_heap *heap)
         heap->classes[c].state.current = 0;
         hk_slab_disown(current - 1, heap->id, c);
     }
+}
+
+void hk_heap_rest(struct hk_heap *heap)
+{
+    hk_heap_flush(heap);
+    hk_heap_disown(heap);
+    hk_heap_settle(heap);
 }
 
 /* Puts a bin of a lost thread right: what it really holds, and totals to match. Returns its bytes. */

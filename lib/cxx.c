@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 
 #include "lib/alloc.h"
+#include "lib/divert.h"
 #include "lib/misuse.h"
 
 /* Found where a C++ library is linked in without being shared, so that dlsym() has nothing to find. */
@@ -109,26 +110,27 @@ OPERATOR_NEW_ALIGNED(_ZnamSt11align_val_t)
 OPERATOR_NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
 OPERATOR_NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
 
-/* delete, delete[]: sizes, alignments and tags make no difference. */
-#define OPERATOR_DELETE(name, ...)                                                                           \
+/* delete, delete[]: sizes and alignments make a difference only where they are checked (lib/harden.h), tags
+ * none. */
+#define OPERATOR_DELETE(name, size, align, ...)                                                              \
     HK_EXPORT void name(__VA_ARGS__);                                                                        \
     void name(__VA_ARGS__)                                                                                   \
     {                                                                                                        \
-        hk_free(p);                                                                                          \
+        hk_free_told("operator delete", p, size, align);                                                     \
     }
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-OPERATOR_DELETE(_ZdlPv, void *p)
-OPERATOR_DELETE(_ZdaPv, void *p)
-OPERATOR_DELETE(_ZdlPvm, void *p, size_t size)
-OPERATOR_DELETE(_ZdaPvm, void *p, size_t size)
-OPERATOR_DELETE(_ZdlPvRKSt9nothrow_t, void *p, nothrow tag)
-OPERATOR_DELETE(_ZdaPvRKSt9nothrow_t, void *p, nothrow tag)
-OPERATOR_DELETE(_ZdlPvSt11align_val_t, void *p, size_t align)
-OPERATOR_DELETE(_ZdaPvSt11align_val_t, void *p, size_t align)
-OPERATOR_DELETE(_ZdlPvmSt11align_val_t, void *p, size_t size, size_t align)
-OPERATOR_DELETE(_ZdaPvmSt11align_val_t, void *p, size_t size, size_t align)
-OPERATOR_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, void *p, size_t align, nothrow tag)
-OPERATOR_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, void *p, size_t align, nothrow tag)
+OPERATOR_DELETE(_ZdlPv, HK_ANY_SIZE, 1, void *p)
+OPERATOR_DELETE(_ZdaPv, HK_ANY_SIZE, 1, void *p)
+OPERATOR_DELETE(_ZdlPvm, size, 1, void *p, size_t size)
+OPERATOR_DELETE(_ZdaPvm, size, 1, void *p, size_t size)
+OPERATOR_DELETE(_ZdlPvRKSt9nothrow_t, HK_ANY_SIZE, 1, void *p, nothrow tag)
+OPERATOR_DELETE(_ZdaPvRKSt9nothrow_t, HK_ANY_SIZE, 1, void *p, nothrow tag)
+OPERATOR_DELETE(_ZdlPvSt11align_val_t, HK_ANY_SIZE, align, void *p, size_t align)
+OPERATOR_DELETE(_ZdaPvSt11align_val_t, HK_ANY_SIZE, align, void *p, size_t align)
+OPERATOR_DELETE(_ZdlPvmSt11align_val_t, size, align, void *p, size_t size, size_t align)
+OPERATOR_DELETE(_ZdaPvmSt11align_val_t, size, align, void *p, size_t size, size_t align)
+OPERATOR_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, HK_ANY_SIZE, align, void *p, size_t align, nothrow tag)
+OPERATOR_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, HK_ANY_SIZE, align, void *p, size_t align, nothrow tag)
 #pragma GCC diagnostic pop

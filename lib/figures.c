@@ -6,6 +6,7 @@
 #include "lib/bin.h"
 #include "lib/control.h"
 #include "lib/process.h"
+#include "lib/quarantine.h"
 
 static uint64_t minus(uint64_t a, uint64_t b)
 {
@@ -15,8 +16,8 @@ static uint64_t minus(uint64_t a, uint64_t b)
 void hk_figures_take(struct hk_figures *out)
 {
     hk_control_notice_fork();
-    struct hk_heap *own = hk_tls_heap;
-    if (own != &hk_empty_heap)
+    struct hk_heap *own = hk_heap_own();
+    if (own != NULL)
         hk_heap_learn(own);
     memset(out, 0, sizeof *out);
     uint64_t small_live = 0;
@@ -53,4 +54,11 @@ void hk_figures_take(struct hk_figures *out)
     out->retained_bytes = hk_total(&hk_process.retained_bytes);
     out->slabs = hk_total(&hk_process.slabs_in_use);
     out->heaps = hk_total(&hk_process.heaps_live);
+    /* Freed blocks that wait are nobody's any more, though no total says so yet. */
+    uint64_t waiting = hk_total(&hk_quarantine_blocks), waiting_bytes = hk_total(&hk_quarantine_bytes);
+    out->frees += waiting;
+    out->live_blocks = minus(out->live_blocks, waiting);
+    out->live_bytes = minus(out->live_bytes, waiting_bytes);
+    out->free_blocks += waiting;
+    out->bin_bytes += waiting_bytes;
 }

@@ -16,9 +16,10 @@ struct sorter {
 
     unsigned remote; /* blocks that went to slabs that last served another heap */
     bool emptied;
+    uint32_t used; /* entries of the table, a bit each */
     struct {
         uint32_t slab;
-        uint32_t count; /* blocks put back and not yet counted off; 0: unused */
+        uint32_t count; /* blocks put back and not yet counted off */
     } table[SLABS];
 };
 
@@ -33,15 +34,13 @@ static void begin(struct sorter *s, unsigned heap, unsigned size_class)
     s->metas = hk_meta_words();
     s->remote = 0;
     s->emptied = false;
-    for (unsigned i = 0; i < SLABS; i++)
-        s->table[i].count = 0;
+    s->used = 0;
 }
 
 static void count_off(struct sorter *s, unsigned i)
 {
     if (hk_slab_push(s->table[i].slab, s->heap, s->size_class, s->table[i].count, &s->emptied))
         s->remote += s->table[i].count;
-    s->table[i].count = 0;
 }
 
 /* Blocks of one slab, next to each other. */
@@ -49,10 +48,16 @@ static void put(struct sorter *s, uint32_t slab, unsigned word, uint64_t bits, u
 {
     unsigned i = slab % SLABS;
     hk_slab_put(slab, s->size_class, word, bits);
-    if (s->table[i].count != 0 && s->table[i].slab != slab)
+    if ((s->used >> i & 1) != 0) {
+        if (s->table[i].slab == slab) {
+            s->table[i].count += count;
+            return;
+        }
         count_off(s, i);
+    }
+    s->used |= UINT32_C(1) << i;
     s->table[i].slab = slab;
-    s->table[i].count += count;
+    s->table[i].count = count;
 }
 
 /* The slab of a block, and the block's number there. */
@@ -100,10 +105,8 @@ unsigned hk_flush_blocks(unsigned heap, unsigned size_class, void *const *blocks
     struct sorter s;
     begin(&s, heap, size_class);
     put_all(&s, blocks, count);
-    for (unsigned i = 0; i < SLABS; i++) {
-        if (s.table[i].count != 0)
-            count_off(&s, i);
-    }
+    for (; s.used != 0; s.used &= s.used - 1)
+        count_off(&s, (unsigned)__builtin_ctz(s.used));
     *emptied = *emptied || s.emptied;
     return s.remote;
 }

@@ -13,6 +13,7 @@
 
 #include "lib/bin.h"
 #include "lib/control.h"
+#include "lib/divert.h"
 #include "lib/init.h"
 #include "lib/lock.h"
 #include "lib/process.h"
@@ -28,6 +29,7 @@ __thread struct hk_heap *hk_tls_heap __attribute__((tls_model("initial-exec"))) 
 static __thread struct hk_heap *own_heap __attribute__((tls_model("initial-exec")));
 static __thread uint8_t end_rounds __attribute__((tls_model("initial-exec")));
 static __thread bool late __attribute__((tls_model("initial-exec")));
+static __thread bool forked __attribute__((tls_model("initial-exec"))); /* and nothing done since */
 
 enum heap_state { HEAP_NONE = 0, HEAP_LIVE = 1, HEAP_POOLED = 2, HEAP_LOST = 3, HEAP_SHARED = 4 };
 
@@ -107,6 +109,12 @@ static void watch_thread(struct hk_heap *heap)
         (void)pthread_setspecific(end_key, heap);
 }
 
+/* What malloc and free see of a thread's heap: nothing where each call is to take the slow way. */
+static struct hk_heap *shown(struct hk_heap *heap)
+{
+    return HK_UNLIKELY(hk_is_diverted()) ? HK_EMPTY_HEAP : heap;
+}
+
 static struct hk_heap *attach(void)
 {
     int saved_errno = errno;
@@ -120,7 +128,7 @@ static struct hk_heap *attach(void)
     uint64_t attaches = atomic_load_explicit(&heap->attaches, memory_order_relaxed);
     atomic_store_explicit(&heap->attaches, attaches + 1, memory_order_relaxed);
     own_heap = heap;
-    hk_tls_heap = heap;
+    hk_tls_heap = shown(heap);
     hk_publish_attach(heap);
     watch_thread(heap);
     errno = saved_errno;
@@ -138,11 +146,19 @@ struct hk_heap *hk_heap_get(void)
         return attach();
     }
     if (hk_tls_heap != own_heap) {
-        hk_tls_heap = own_heap; /* first call after a fork */
-        hk_control_check(own_heap);
-        hk_publish_attach(own_heap);
+        hk_tls_heap = shown(own_heap);
+        if (forked) {
+            forked = false;
+            hk_control_check(own_heap);
+            hk_publish_attach(own_heap);
+        }
     }
     return own_heap;
+}
+
+struct hk_heap *hk_heap_own(void)
+{
+    return forked ? NULL : own_heap;
 }
 
 /* Runs in the second round of a thread's destructors, when those of everybody else have run once: what
@@ -157,9 +173,7 @@ static void thread_ends(void *arg)
     late = true;
     hk_tls_heap = HK_EMPTY_HEAP;
     own_heap = NULL;
-    hk_heap_flush(heap);
-    hk_heap_disown(heap);
-    hk_heap_settle(heap);
+    hk_heap_rest(heap);
     hk_uncount(&hk_process.heaps_live, 1);
     hk_count(&hk_process.heaps_pooled, 1);
     hk_publish_detach(heap);
@@ -261,5 +275,6 @@ void hk_heap_after_fork(void)
     }
     if (own_heap != NULL)
         own_heap->slot = NULL;
+    forked = true;
     hk_tls_heap = HK_EMPTY_HEAP;
 }

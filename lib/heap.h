@@ -143,6 +143,9 @@ HK_INLINE void hk_bin_push(struct hk_heap *heap, struct hk_bin *bin, void *block
  * where there is no memory for one. Keeps errno. */
 struct hk_heap *hk_heap_get(void);
 
+/* The calling thread's heap as it is: NULL if it has none, or has not used it since it was forked. */
+struct hk_heap *hk_heap_own(void);
+
 /* The heap that threads in late mode share, locked; NULL without memory. Returned by hk_heap_late_drop. */
 struct hk_heap *hk_heap_late_take(void);
 void hk_heap_late_drop(void);

@@ -19,6 +19,12 @@
 #define CANDIDATES   3
 #define LATE_FD_FROM 700
 
+#define NS_PER_MS        UINT64_C(1000000)
+#define RETRY_FIRST_NS   (500 * NS_PER_MS)
+#define RETRY_LAST_NS    (2000 * NS_PER_MS)
+#define GREETED_FIRST_NS (4000 * NS_PER_MS)
+#define GREETED_LAST_NS  (60000 * NS_PER_MS)
+
 /* Where daemons may listen, from the environment as it was before main. */
 static char sockets[CANDIDATES][HK_RUNTIME_DIR_MAX + 8] HK_EARLY;
 static char comm[HK_COMM_BYTES] HK_EARLY;
@@ -179,4 +185,12 @@ void hk_hello_close(int fd, bool late)
                  type != SOCK_SEQPACKET))
         return;
     call(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+uint64_t hk_hello_next_wait(uint64_t interval, bool greeted)
+{
+    uint64_t first = greeted ? GREETED_FIRST_NS : RETRY_FIRST_NS;
+    uint64_t last = greeted ? GREETED_LAST_NS : RETRY_LAST_NS;
+    interval = interval * 2 > first ? interval * 2 : first;
+    return interval < last ? interval : last;
 }

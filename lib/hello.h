@@ -29,6 +29,10 @@ int hk_hello_send(int fd, const struct hk_segment_fds *fds, uint32_t pid, uint32
 
 void hk_hello_close(int fd, bool late);
 
+/* Nanoseconds to wait for the next hello, after a wait of interval: a look for a socket costs little; a
+ * daemon that is there (greeted) but does not stir may be stopped, and is left in peace for longer. */
+uint64_t hk_hello_next_wait(uint64_t interval, bool greeted);
+
 /* The process as the kernel names it. */
 uint32_t hk_hello_pid(void);
 const char *hk_hello_comm(void);

@@ -1,6 +1,8 @@
 /* index.c - see index.h. */
 #include "lib/index.h"
 
+#include "lib/verify_parts.h"
+
 #define ROW_BIT(row) ((row)-HK_ROW_FREE)
 /* All that hk_index_free_rows() tells of. */
 #define FREE_ROWS (((2u << ROW_BIT(HK_ROW_EMPTY)) - 1) | 1u << ROW_BIT(HK_ROW_RESIDENT))
@@ -138,3 +140,11 @@ int64_t hk_index_highest(unsigned row, unsigned and_row, uint32_t end)
     }
     return -1;
 }
+
+#ifdef HK_VERIFY
+bool hk_index_hints(unsigned row, uint32_t superslab)
+{
+    unsigned group = superslab / HK_SUPERSLABS_PER_GROUP;
+    return is_hinted(row, superslab) && (atomic_load(&top[group / 64][row]) >> (group % 64) & 1) != 0;
+}
+#endif

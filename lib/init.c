@@ -6,6 +6,7 @@
 
 #include "lib/arena.h"
 #include "lib/control.h"
+#include "lib/divert.h"
 #include "lib/early.h"
 #include "lib/fork.h"
 #include "lib/heap.h"
@@ -23,12 +24,20 @@ bool hk_init_ready(void)
     static const uint64_t no_class_batch[HK_CLASSES];
     hk_lock_take(&init_lock);
     bool ok = atomic_load(&ready);
-    if (!ok && hk_arena_init() == 0) {
+    if (!ok && hk_arena_init() == 0 && hk_divert_init(false)) {
         if (hk_bin_params[0].batch == 0) /* else options have been read already */
             hk_params_derive(no_class_batch);
         atomic_store_explicit(&ready, true, memory_order_release);
         ok = true;
     }
+    hk_lock_drop(&init_lock);
+    return ok;
+}
+
+bool hk_init_divert(bool at_last)
+{
+    hk_lock_take(&init_lock);
+    bool ok = hk_divert_init(at_last);
     hk_lock_drop(&init_lock);
     return ok;
 }
@@ -41,8 +50,7 @@ void hk_init_after_fork(void)
 /* Registered first, so it runs after the program's own handlers; heaps of other threads go on. */
 static void at_exit(void)
 {
-    struct hk_heap *heap = hk_tls_heap;
-    hk_publish_exit(heap != &hk_empty_heap ? heap : NULL);
+    hk_publish_exit(hk_heap_own());
 }
 
 __attribute__((constructor(101))) static void start(void)
@@ -50,6 +58,7 @@ __attribute__((constructor(101))) static void start(void)
     bool trust_env = getauxval(AT_SECURE) == 0;
     /* Where there is no memory yet there may be later: what can be arranged for is. */
     bool ok = hk_init_ready();
+    ok = hk_init_divert(true) && ok;
     hk_control_init(trust_env);
     hk_heap_init();
     hk_fork_init();

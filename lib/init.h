@@ -13,6 +13,9 @@
 /* The arena is there and parameters are set. false: no memory even for that; to be asked again. */
 bool hk_init_ready(void);
 
+/* hk_divert_init() (lib/divert.h), where hk_init_ready() came before there was an environment. */
+bool hk_init_divert(bool at_last);
+
 /* In a forked child: lock free again. */
 void hk_init_after_fork(void);
 

@@ -109,3 +109,87 @@ void hk_die_double_free(const void *p, unsigned size_class)
     hk_text_add(&t, ", or another of its slab, was freed before");
     hk_die(line);
 }
+
+/* ---- of a checked allocator ---- */
+
+static void add_call(struct hk_text *t, const char *call, const void *p)
+{
+    hk_text_add(t, call);
+    hk_text_add(t, "(");
+    add_pointer(t, p);
+    hk_text_add(t, "): ");
+}
+
+static void add_bytes(struct hk_text *t, const char *what, uint64_t bytes)
+{
+    hk_text_add(t, what);
+    hk_text_add_u64(t, bytes);
+    hk_text_add(t, " bytes");
+}
+
+void hk_die_freed(const char *call, const void *p, size_t bytes)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    add_call(&t, call, p);
+    add_bytes(&t, "the block of ", bytes);
+    hk_text_add(&t, " was freed before");
+    hk_die(line);
+}
+
+void hk_die_overflow(const char *call, const void *p, size_t bytes, size_t at)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    add_call(&t, call, p);
+    add_bytes(&t, "overflow: the block has ", bytes);
+    hk_text_add(&t, ", and byte ");
+    hk_text_add_u64(&t, at);
+    hk_text_add(&t, " from its start was written to");
+    hk_die(line);
+}
+
+void hk_die_written(const void *p, size_t bytes, const void *byte)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    add_bytes(&t, "use after free: the block of ", bytes);
+    hk_text_add(&t, " at ");
+    add_pointer(&t, p);
+    hk_text_add(&t, " was freed, and the byte at ");
+    add_pointer(&t, byte);
+    hk_text_add(&t, " was written to since");
+    hk_die(line);
+}
+
+void hk_die_size(const char *call, const void *p, size_t told, size_t asked)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    add_call(&t, call, p);
+    add_bytes(&t, "wrong size: the caller says ", told);
+    add_bytes(&t, ", the block has ", asked);
+    hk_die(line);
+}
+
+void hk_die_align(const char *call, const void *p, size_t align)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    add_call(&t, call, p);
+    hk_text_add(&t, "wrong alignment: the block is not aligned to ");
+    hk_text_add_u64(&t, align);
+    hk_die(line);
+}
+
+void hk_die_damaged(const void *p, unsigned size_class)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    hk_text_add(&t, "damaged: a bin for blocks of ");
+    hk_text_add_u64(&t, hk_classes[size_class].bytes);
+    hk_text_add(&t, " bytes holds ");
+    add_pointer(&t, p);
+    hk_text_add(&t, ", which is no free one");
+    hk_die(line);
+}

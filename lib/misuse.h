@@ -18,6 +18,24 @@ _Noreturn HK_COLD void hk_die_interior(const void *p, uint32_t slab);
 /* A slab was given more blocks than it had handed out. */
 _Noreturn HK_COLD void hk_die_double_free(const void *p, unsigned size_class);
 
+/* ---- what only a checked allocator notices (lib/harden.h); call: the function that was given p ---- */
+
+/* The block of so many bytes was freed before. */
+_Noreturn HK_COLD void hk_die_freed(const char *call, const void *p, size_t bytes);
+
+/* Byte number `at` is behind the end of the block that was to have so many bytes, and was written to. */
+_Noreturn HK_COLD void hk_die_overflow(const char *call, const void *p, size_t bytes, size_t at);
+
+/* A byte of the freed block of so many bytes at p was written to. */
+_Noreturn HK_COLD void hk_die_written(const void *p, size_t bytes, const void *byte);
+
+/* The caller says told bytes, and asked is what he had asked for; p is not at a multiple of align. */
+_Noreturn HK_COLD void hk_die_size(const char *call, const void *p, size_t told, size_t asked);
+_Noreturn HK_COLD void hk_die_align(const char *call, const void *p, size_t align);
+
+/* What lies in a bin is no free block of the class. */
+_Noreturn HK_COLD void hk_die_damaged(const void *p, unsigned size_class);
+
 /* Nothing can be done, for a reason. */
 _Noreturn HK_COLD void hk_die(const char *line);
 

@@ -37,7 +37,7 @@ static void trim_blanks(const char **text, size_t *len)
         (*len)--;
 }
 
-static void complain(const char *what, const char *why)
+void hk_options_complain(const char *what, const char *why)
 {
     char line[256];
     struct hk_text t = hk_text_in(line, sizeof line);
@@ -66,7 +66,8 @@ static void read_setting(const char *text, size_t len, enum hk_source source)
         source != HK_SOURCE_ENVIRONMENT)
         return;
     char why[200];
-    complain("HAKMEM_TUNE", hk_value_explain(error, name, name_len, value, value_len, why, sizeof why));
+    hk_options_complain("HAKMEM_TUNE",
+                        hk_value_explain(error, name, name_len, value, value_len, why, sizeof why));
 }
 
 static void read_settings(const char *text, size_t len, enum hk_source source)
@@ -113,7 +114,7 @@ static void read_publish(const char *word)
             return;
         }
     }
-    complain("HAKMEM_PUBLISH", "none of start, work, retry, off");
+    hk_options_complain("HAKMEM_PUBLISH", "none of start, work, retry, off");
 }
 
 void hk_options_read(bool trust_env)

@@ -4,6 +4,8 @@
  *   HAKMEM_TUNE       name=value,...    tunables (shm/tunables.def)
  *   HAKMEM_PUBLISH    start | work | retry | off
  *   HAKMEM_LABEL      text by which the process wants to be found
+ *   HAKMEM_HARDEN     1 or modes (lib/harden.h)                 read before the first block
+ *   HAKMEM_TRACE      route[:CALLS] (lib/route.h)               likewise, and HAKMEM_TRACE_FILE
  *   /etc/hakmem/tune  the same as HAKMEM_TUNE, a line or a comma between; # begins a comment
  *
  * A setting that is wrong is passed over; the environment's is told on stderr, because somebody asked for it
@@ -27,6 +29,9 @@ struct hk_options {
     enum hk_publish_when publish;
     char label[HK_LABEL_BYTES];
 };
+
+/* Tells on stderr that an environment variable says something wrong, which is ignored. Allocates nothing. */
+void hk_options_complain(const char *what, const char *why);
 
 void hk_options_read(bool trust_env);
 const struct hk_options *hk_options_get(void);

@@ -38,6 +38,12 @@ int hk_os_drop(uintptr_t addr, size_t bytes);
  * addresses are unmapped. */
 int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_bytes);
 
+/* Takes away, or gives back, access to whole pages of our own. */
+int hk_os_protect(uintptr_t addr, size_t bytes, bool accessible);
+
+/* Random bytes of the kernel's, without waiting for them; -EAGAIN or -ENOSYS where there are none. */
+int hk_os_random(void *to, size_t bytes);
+
 /* Advice on transparent huge pages for a range. */
 int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted);
 

@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "lib/lock.h"
@@ -120,6 +121,21 @@ int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_
     hk_count(&hk_process.sys_mremap_total, 1);
     return result(
         HK_SYSCALL(SYS_mremap, old_addr, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, addr));
+}
+
+int hk_os_protect(uintptr_t addr, size_t bytes, bool accessible)
+{
+    hk_count(&hk_process.sys_other_total, 1);
+    return result(HK_SYSCALL(SYS_mprotect, addr, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE));
+}
+
+int hk_os_random(void *to, size_t bytes)
+{
+    hk_count(&hk_process.sys_other_total, 1);
+    long got = HK_SYSCALL(SYS_getrandom, to, bytes, GRND_NONBLOCK);
+    if (failed(got))
+        return result(got);
+    return (size_t)got == bytes ? 0 : -EAGAIN;
 }
 
 int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted)

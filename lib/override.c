@@ -93,20 +93,17 @@ HK_EXPORT size_t malloc_usable_size(void *p)
     return hk_usable(p);
 }
 
-/* C23; the sizes are ignored. */
+/* C23; sizes and alignments are ignored but where they are checked (lib/harden.h). */
 HK_EXPORT void free_sized(void *p, size_t size);
 void free_sized(void *p, size_t size)
 {
-    (void)size;
-    hk_free(p);
+    hk_free_told("free_sized", p, size, 1);
 }
 
 HK_EXPORT void free_aligned_sized(void *p, size_t align, size_t size);
 void free_aligned_sized(void *p, size_t align, size_t size)
 {
-    (void)align;
-    (void)size;
-    hk_free(p);
+    hk_free_told("free_aligned_sized", p, size, align);
 }
 
 /* Left glibc with 2.26; old programs still call it. */

@@ -51,5 +51,23 @@ uint64_t hk_process_version(void)
 {
     const struct hk_process_row *p = &hk_process;
     return hk_total(&hk_process_changes) + hk_total(&p->big_allocs_total) + hk_total(&p->big_frees_total) +
-           hk_total(&p->huge_allocs_total) + hk_total(&p->huge_frees_total);
+           hk_total(&p->huge_allocs_total) + hk_total(&p->huge_frees_total) + hk_total(&p->retained_bytes);
+}
+
+/* ---- what may wait ---- */
+
+#define WAIT_CALLS 64
+#define WAIT_BYTES HK_MIB
+#define WAIT_PART  8 /* or this part of the bytes */
+
+struct hk_process_told hk_told HK_EARLY;
+
+void hk_process_tell(void)
+{
+    uint64_t bytes = hk_process_big_bytes(), margin = bytes / WAIT_PART;
+    margin = margin > WAIT_BYTES ? margin : WAIT_BYTES;
+    set(&hk_told.changes, hk_total(&hk_process_changes));
+    set(&hk_told.from_bytes, bytes - margin);
+    set(&hk_told.margin_bytes, 2 * margin);
+    set(&hk_told.calls_left, WAIT_CALLS);
 }

@@ -7,6 +7,8 @@
 #ifndef HAKMEM_LIB_PROCESS_H
 #define HAKMEM_LIB_PROCESS_H
 
+#include <stdbool.h>
+
 #include "lib/size_class.h"
 #include "shm/layout.h"
 
@@ -18,7 +20,7 @@ extern struct hk_process_row hk_process HK_HIDDEN;
  * path. */
 extern struct hk_class_row hk_inherited[HK_CLASSES] HK_HIDDEN;
 
-/* Counts changes up, but for those of big and huge blocks, which count themselves. */
+/* Counts changes up, but for those of big and huge blocks and of what is retained, which tell themselves. */
 extern hk_au64 hk_process_changes HK_HIDDEN;
 
 /* Big and huge blocks that were not served from the cache of freed ones. */
@@ -50,7 +52,7 @@ HK_INLINE uint64_t hk_count(hk_au64 *total, uint64_t n)
 }
 
 /* The same for one of several totals that change together, of which the last changes the version: by
- * hk_count(), or because it is the allocs or frees of big or huge blocks. */
+ * hk_count(), or because it is the allocs or frees of big or huge blocks, or the retained bytes. */
 HK_INLINE uint64_t hk_count_along(hk_au64 *total, uint64_t n)
 {
     return atomic_fetch_add_explicit(total, n, memory_order_relaxed) + n;
@@ -64,6 +66,56 @@ HK_INLINE uint64_t hk_uncount(hk_au64 *total, uint64_t n)
 HK_INLINE uint64_t hk_total(const hk_au64 *total)
 {
     return atomic_load_explicit(total, memory_order_relaxed);
+}
+
+/* ---- what may wait to be published ---- */
+
+/* A program that lives on big blocks publishes some at a time, as bins do: what is published lags behind by a
+ * few of them, of a small part of what is live, and only while they follow each other closely. */
+#define HK_RUSH_NS UINT64_C(1000000)
+
+extern struct hk_process_told {
+    hk_au64 changes;                  /* hk_process_changes when last published */
+    hk_au64 from_bytes, margin_bytes; /* big bytes that are near to those published */
+    hk_au64 calls_left;               /* frees that may wait; one that is lost to a race does no harm */
+    hk_au64 until_ns;                 /* when one last published by the clock, and the rush ends */
+    _Atomic(bool)
+        calm; /* the last that read the clock came after that, and somebody reads what is published */
+} hk_told HK_HIDDEN;
+
+/* What is published is what the totals say now. Under the publisher's lock. */
+void hk_process_tell(void);
+
+HK_INLINE uint64_t hk_process_big_bytes(void)
+{
+    return hk_total(&hk_process.big_bytes) + hk_total(&hk_process.huge_bytes);
+}
+
+HK_INLINE bool hk_process_changed_little(void)
+{
+    uint64_t left = hk_total(&hk_told.calls_left);
+    if (left == 0 || hk_total(&hk_process_changes) != hk_total(&hk_told.changes))
+        return false;
+    atomic_store_explicit(&hk_told.calls_left, left - 1, memory_order_relaxed);
+    return hk_process_big_bytes() - hk_total(&hk_told.from_bytes) <= hk_total(&hk_told.margin_bytes);
+}
+
+/* Whether publishing can wait until a call that reads the clock. */
+HK_INLINE bool hk_process_in_rush(void)
+{
+    return !atomic_load_explicit(&hk_told.calm, memory_order_relaxed);
+}
+
+/* Whether it can in such a call. */
+HK_INLINE bool hk_process_can_wait_at(uint64_t now_ns)
+{
+    bool rush = now_ns < hk_total(&hk_told.until_ns);
+    if (rush != hk_process_in_rush())
+        atomic_store_explicit(&hk_told.calm, !rush, memory_order_relaxed);
+    if (rush)
+        return hk_process_changed_little();
+    atomic_store_explicit(&hk_told.until_ns, now_ns + HK_RUSH_NS, memory_order_relaxed);
+    return false;
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/alloc.h"
+#include "lib/bin.h"
 #include "lib/control.h"
 #include "lib/figures.h"
 #include "lib/include/hakmem.h"
@@ -60,4 +61,14 @@ HK_EXPORT void hakmem_label(const char *label)
 HK_EXPORT size_t hakmem_trim(size_t keep)
 {
     return hk_control_trim(hk_heap_get(), keep);
+}
+
+HK_EXPORT void hakmem_thread_idle(void)
+{
+    hk_control_notice_fork();
+    struct hk_heap *heap = hk_heap_own();
+    if (heap == NULL)
+        return;
+    hk_heap_rest(heap);
+    hk_control_tick();
 }

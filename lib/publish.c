@@ -20,13 +20,9 @@
 #include "shm/derive.h"
 #include "shm/text.h"
 
-#define NS_PER_MS        UINT64_C(1000000)
-#define RETRY_FIRST_NS   (500 * NS_PER_MS)
-#define RETRY_LAST_NS    (2000 * NS_PER_MS)
-#define GREETED_FIRST_NS (4000 * NS_PER_MS)
-#define GREETED_LAST_NS  (60000 * NS_PER_MS)
-#define SHARED_EVERY_NS  (100 * NS_PER_MS)
-#define WORK_BYTES       (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
+#define NS_PER_MS       UINT64_C(1000000)
+#define SHARED_EVERY_NS (100 * NS_PER_MS)
+#define WORK_BYTES      (256 * HK_KIB) /* what a program has used when HAKMEM_PUBLISH=work publishes it */
 
 /* Guarded by the lock, which is only ever tried on slow paths of allocation. */
 static struct {
@@ -352,6 +348,7 @@ void hk_publish_process(void)
         if ((changes == hk_total(&pub.published_changes) && !pub.behind) || !hk_lock_try(&pub.lock))
             return;
         atomic_store_explicit(&pub.published_changes, changes, memory_order_relaxed);
+        hk_process_tell();
         store_process(a);
         bool again = hk_process_version() != changes;
         hk_lock_drop(&pub.lock);
@@ -364,7 +361,7 @@ void hk_publish_clock(uint64_t now_ns)
 {
     atomic_store_explicit(&hk_process.last_slow_path_ns, now_ns, memory_order_relaxed);
     struct hk_area *a = area();
-    if (a == NULL)
+    if (a == NULL || (hk_process_can_wait_at(now_ns) && !pub.behind))
         return;
     atomic_store_explicit(&a->counters.last_slow_path_ns, now_ns, memory_order_relaxed);
     stamp(&a->stamp);
@@ -524,15 +521,6 @@ static bool may_begin(void)
     }
 }
 
-/* A look for a socket costs little. A daemon that does not stir may be stopped, and is left in peace. */
-static uint64_t next_interval(uint64_t interval, bool greeted)
-{
-    uint64_t first = greeted ? GREETED_FIRST_NS : RETRY_FIRST_NS;
-    uint64_t last = greeted ? GREETED_LAST_NS : RETRY_LAST_NS;
-    interval = interval * 2 > first ? interval * 2 : first;
-    return interval < last ? interval : last;
-}
-
 void hk_publish_retry(uint64_t now_ns, bool allowed)
 {
     if (!allowed && !((pub.segment.header == NULL || pub.owed) && may_begin()))
@@ -542,7 +530,7 @@ void hk_publish_retry(uint64_t now_ns, bool allowed)
     /* Jitter by the address of this process's own state: a host's processes must not come all at once. */
     uint64_t jitter = (hk_arena_base() >> HK_SUPERSLAB_SHIFT ^ pub.pid) % 256 * NS_PER_MS;
     bool greeted = greet(true);
-    uint64_t wait = next_interval(hk_total(&pub.retry_interval_ns), greeted);
+    uint64_t wait = hk_hello_next_wait(hk_total(&pub.retry_interval_ns), greeted);
     atomic_store_explicit(&pub.retry_interval_ns, wait, memory_order_relaxed);
     atomic_store_explicit(&pub.retry_ns, now_ns + wait + jitter, memory_order_relaxed);
     hk_lock_drop(&pub.lock);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "lib/heap.h"
+#include "lib/process.h"
 
 #ifndef HK_NO_SEGMENT
 
@@ -44,6 +45,13 @@ void hk_publish_place(struct hk_heap *heap);
 
 /* The process's totals, if any has changed. */
 void hk_publish_process(void);
+
+/* The same, after a big block was served without reading the clock: in a rush it is left to who reads it. */
+HK_INLINE void hk_publish_big(void)
+{
+    if (!hk_process_in_rush())
+        hk_publish_process();
+}
 
 /* The clock of a slow path. */
 void hk_publish_clock(uint64_t now_ns);

@@ -1,10 +1,13 @@
 /* slab.c - see slab.h. */
 #include "lib/slab.h"
 
+#include "lib/chance.h"
+#include "lib/divert.h"
 #include "lib/index.h"
 #include "lib/misuse.h"
 #include "lib/process.h"
 #include "lib/superslab.h"
+#include "lib/verify_parts.h"
 
 #define LIVE        (UINT64_C(1) << 63)
 #define OWNED       (UINT64_C(1) << 62)
@@ -109,6 +112,27 @@ HK_INLINE unsigned collect_word(hk_au64 *word, uint64_t of, unsigned n, char *st
     return got;
 }
 
+/* The same, n of them, each the next free one from where chance points. */
+static unsigned collect_any(uint32_t slab, unsigned size_class, unsigned n, void **end)
+{
+    hk_au64 *map = hk_slab_map(slab, size_class);
+    size_t bytes = hk_classes[size_class].bytes;
+    unsigned capacity = hk_classes[size_class].capacity, words = map_words(capacity), got = 0;
+    while (got < n) {
+        unsigned at = hk_chance(capacity), w = at / 64, seen = 0;
+        uint64_t bits = atomic_load_explicit(&map[w], memory_order_acquire) & ~UINT64_C(0) << at % 64;
+        for (; bits == 0 && seen <= words; seen++) {
+            w = w + 1 < words ? w + 1 : 0;
+            bits = atomic_load_explicit(&map[w], memory_order_acquire);
+        }
+        if (bits == 0)
+            break;
+        char *start = (char *)hk_slab_start(slab) + w * 64 * bytes;
+        got += collect_word(&map[w], bits, 1, start, bytes, end - got);
+    }
+    return got;
+}
+
 /* Takes n blocks that the word already counts as out, the lowest first, into end[-1], end[-2], ... apart:
  * those first that share no cache line with blocks that are out. */
 static unsigned collect(uint32_t slab, unsigned size_class, unsigned n, bool apart, void **end)
@@ -116,6 +140,8 @@ static unsigned collect(uint32_t slab, unsigned size_class, unsigned n, bool apa
     hk_au64 *map = hk_slab_map(slab, size_class);
     size_t bytes = hk_classes[size_class].bytes;
     unsigned words = map_words(hk_classes[size_class].capacity), got = 0;
+    if (HK_UNLIKELY(hk_hardens(HK_HARDEN_RANDOM)))
+        return collect_any(slab, size_class, n, end);
     for (int round = apart && bytes < HK_CACHE_LINE ? 0 : 1; round < 2; round++) {
         char *start = (char *)hk_slab_start(slab);
         for (unsigned w = 0; got < n && w < words; w++, start += 64 * bytes) {
@@ -257,3 +283,15 @@ void hk_slab_repair(uint32_t slab, unsigned owner)
     uint64_t now = atomic_load(&hk_slab_at(slab)->word);
     hk_slab_disown(slab, owner, class_of(now));
 }
+
+#ifdef HK_VERIFY
+struct hk_slab_look hk_slab_look(uint32_t slab)
+{
+    uint64_t now = atomic_load(&hk_slab_at(slab)->word);
+    return (struct hk_slab_look){.live = (now & LIVE) != 0,
+                                 .owned = (now & OWNED) != 0,
+                                 .size_class = class_of(now),
+                                 .owner = owner_of(now),
+                                 .out = out_of(now)};
+}
+#endif

@@ -1,6 +1,7 @@
 /* states.c - see states.h. */
 #include "lib/states.h"
 
+#include "lib/divert.h"
 #include "lib/early.h"
 #include "lib/index.h"
 #include "lib/process.h"
@@ -64,14 +65,15 @@ bool hk_ss_claim(uint32_t superslab)
         hk_index_lower(row, superslab);
     hk_index_lower(HK_ROW_RESIDENT, superslab);
     uint32_t resident = atomic_load(&s->resident);
-    hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+    hk_count_along(&hk_process.retained_bytes,
+                   (uint64_t)0 - (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
     return true;
 }
 
 void hk_ss_unclaim(uint32_t superslab)
 {
     uint32_t resident = atomic_load(&hk_superslab_at(superslab)->resident);
-    hk_count(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+    hk_count_along(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
     hk_ss_offer(superslab);
 }
 
@@ -88,6 +90,7 @@ bool hk_ss_extend_end(uint32_t new_end)
         return false;
     uint32_t old_end = hk_ss.end;
     __atomic_store_n(&hk_arena.slabs, (size_t)new_end * HK_SLABS_PER_SUPERSLAB, __ATOMIC_RELEASE);
+    hk_divert_arena_grew();
     hk_ss.end = new_end;
     if (new_end > old_end) {
         hk_ss.holes += !(old_end > 0 && hk_ss_is_closed(old_end - 1));

@@ -176,7 +176,7 @@ void hk_slabs_give(uint32_t first, unsigned n)
     uint32_t mask = run_mask(n, first % HK_SLABS_PER_SUPERSLAB);
     uint32_t all_resident = atomic_load(&s->resident), resident = all_resident & mask;
     if (resident != 0)
-        hk_count(&hk_process.retained_bytes, resident == mask ? n * HK_SLAB_BYTES : bytes_of(resident));
+        hk_count_along(&hk_process.retained_bytes, resident == mask ? n * HK_SLAB_BYTES : bytes_of(resident));
     uint32_t now = atomic_fetch_or(&s->free, mask) | mask;
     hk_index_raise_rows(hk_index_free_rows(now, all_resident), superslab);
 }
@@ -221,22 +221,42 @@ static size_t purge_superslab(uint32_t superslab, size_t bytes)
             continue;
         /* Somebody may have had them, and given them back without pages, since resident was read. */
         uint32_t resident = atomic_load(&s->resident) & run_mask(n, at);
-        hk_uncount(&hk_process.retained_bytes, (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+        hk_count_along(&hk_process.retained_bytes,
+                       (uint64_t)0 - (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
         gone += purge_run(superslab, at, n);
     }
     return gone;
 }
 
-size_t hk_slabs_purge(size_t bytes)
+/* Whether purging here breaks no huge page that is of use: there is none (any more), or it would be mostly
+ * free. */
+static bool is_broken_or_half_free(uint32_t superslab)
+{
+    const struct hk_superslab *s = hk_superslab_at(superslab);
+    uint32_t resident = atomic_load(&s->resident);
+    unsigned surplus = (unsigned)__builtin_popcount(resident & atomic_load(&s->free));
+    return resident != HK_ALL_SLABS || surplus >= HK_SLABS_PER_SUPERSLAB / 2;
+}
+
+static size_t purge_from_top(size_t bytes, bool sparing)
 {
     size_t gone = 0;
     uint32_t end = (uint32_t)(hk_arena_slabs() / HK_SLABS_PER_SUPERSLAB);
     int64_t at;
     while (gone < bytes && (at = hk_index_highest(HK_ROW_RESIDENT, HK_ROW_RESIDENT, end)) >= 0) {
         end = (uint32_t)at;
+        if (sparing && !is_broken_or_half_free(end))
+            continue;
         gone += purge_superslab(end, bytes - gone);
         if (!hk_index_holds(HK_ROW_RESIDENT, hk_superslab_at(end)))
             hk_index_lower(HK_ROW_RESIDENT, end);
     }
     return gone;
+}
+
+/* Huge pages are broken last. */
+size_t hk_slabs_purge(size_t bytes)
+{
+    size_t gone = hk_param(HK_TUNE_thp) != 0 ? purge_from_top(bytes, true) : 0;
+    return gone < bytes ? gone + purge_from_top(bytes - gone, false) : gone;
 }

@@ -47,6 +47,11 @@ void hakmem_label(const char *label);
  * more memory. Returns the bytes given back at once. */
 size_t hakmem_trim(size_t keep);
 
+/* The calling thread will wait for long (for work, say): the blocks in its cache go to whoever needs memory,
+ * and pages that this sets free beyond what is retained go back to the system. Its next allocations begin
+ * anew. Costs some microseconds; nothing where the thread's cache is empty. */
+void hakmem_thread_idle(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -24,3 +24,12 @@ else()
   # clang leaves the sanitizers' own symbols to the program: a library of such a build has not all it needs.
   target_link_options(hakmem_options INTERFACE -Wl,-z,defs)
 endif()
+
+# Which lines are run (`./dev coverage`). Counted atomically, for the allocator's threads; clang's own way is another.
+if(HAKMEM_COVERAGE)
+  if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    message(FATAL_ERROR "HAKMEM_COVERAGE=ON wants gcc, for gcov")
+  endif()
+  target_compile_options(hakmem_options INTERFACE --coverage -fprofile-update=atomic)
+  add_link_options(--coverage) # of programs, too, that only link libhakmem.a
+endif()

@@ -89,6 +89,9 @@ _hakmemctl_word() {
     case $words_kind in
     pids) _hakmemctl_offer "$typed" < <(_hakmemctl_values pid "$directory") ;;
     stats) _hakmemctl_offer "$typed" < <(echo host; _hakmemctl_values pid "$directory") ;;
+    units | enabled)
+        _hakmemctl_offer "$typed" < <("${COMP_WORDS[0]}" --complete "$words_kind" ${whose:+"$whose"} 2>/dev/null)
+        ;;
     tune)
         if [[ " ${words[*]} " == *" --get "* || " ${words[*]} " == *" --reset "* ]]; then
             mark=''
@@ -125,6 +128,12 @@ _hakmemctl_scan() {
             directory=${words[i + 1]}
         elif [[ ${words[i]} == --runtime-dir=* ]]; then
             directory=${words[i]#*=}
+        elif [[ ${words[i]} == --user ]]; then
+            whose=--user
+        elif [[ ${words[i]} == --root ]]; then
+            whose=${words[i + 1]}
+        elif [[ ${words[i]} == --root=* ]]; then
+            whose=${words[i]#*=}
         fi
         if [[ ${words[i]} == -- && $words_kind == program ]]; then
             program=$((i + 1))
@@ -154,7 +163,7 @@ _hakmemctl_program() {
 }
 
 _hakmemctl() {
-    local listing command words_kind program directory='' typed before kind
+    local listing command words_kind program directory='' whose='' typed before kind
     local -a words
     COMPREPLY=()
     listing=$("${COMP_WORDS[0]}" --options 2>/dev/null) || return 0

@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import os
 import platform
+import re
 import subprocess
 
 
@@ -17,6 +18,7 @@ class Allocator:
     path: str  # of the library; of the C library itself for glibc
     is_libc: bool = False
     tune: str = ""  # HAKMEM_TUNE, for hakmem
+    harden: str = ""  # HAKMEM_HARDEN
     version: str = ""  # of the package it came in, where there is one
     runtime_dir: str = "/nonexistent/hakmem"  # nothing greets a daemon: that is what most programs of most hosts meet
 
@@ -32,6 +34,8 @@ class Allocator:
         env["HAKMEM_RUNTIME_DIR"] = self.runtime_dir
         if self.tune:
             env["HAKMEM_TUNE"] = self.tune
+        if self.harden:
+            env["HAKMEM_HARDEN"] = self.harden
         preload = [self.path] if always_preload or not self.is_libc else []
         if probe_file:
             # First, so that it is started last.
@@ -86,7 +90,10 @@ def find(name, build):
             raise NotFound(f"hakmem: {path} is not built")
         if plus and not all("=" in setting for setting in tune.split("+")):
             raise NotFound(f"{name}: after the name comes +TUNABLE=VALUE")
-        return Allocator(name, os.path.realpath(path), tune=tune.replace("+", ","))
+        settings = tune.split("+")
+        modes = [setting.partition("=")[2] for setting in settings if setting.startswith("harden=")]
+        tune = ",".join(setting for setting in settings if not setting.startswith("harden="))
+        return Allocator(name, os.path.realpath(path), tune=tune, harden=",".join(modes))
     if name in PEERS:
         pattern, package = PEERS[name]
         path = find_library(pattern)
@@ -105,9 +112,9 @@ def find(name, build):
 def refused_tuning(allocator, build):
     """What hakmem says of a setting that it does not take, or None: it goes on without it, and figures of its own
     values would stand for the setting's."""
-    if not allocator.tune:
+    if not allocator.tune and not allocator.harden:
         return None
     tiny = os.path.join(build, "tests/bench/bench.tiny")
     result = subprocess.run([tiny], env=allocator.environment(build), capture_output=True, text=True, check=False)
-    complaints = [line for line in result.stderr.splitlines() if "HAKMEM_TUNE" in line]
+    complaints = [line for line in result.stderr.splitlines() if re.search("HAKMEM_(TUNE|HARDEN)", line)]
     return complaints[0] if complaints else None

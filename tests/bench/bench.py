@@ -39,7 +39,7 @@ def parse_arguments():
     add("names", nargs="*", metavar="NAME", help="rows, groups or globs (default: all; see --list)")
     add("--against", metavar="LIST", help="allocators, with commas (default: those of "
         f"{', '.join(allocators.NAMES)} that are there); NAME=PATH is any other library, "
-        "hakmem+TUNABLE=VALUE... hakmem tuned")
+        "hakmem+TUNABLE=VALUE... hakmem tuned, hakmem+harden=MODE hardened")
     add("--values", metavar="TUNABLE=VALUE,...", help="measure hakmem with each of these values, too, against "
         "itself alone unless --against says otherwise; with --sweep: these in place of its own choice")
     mode = parser.add_mutually_exclusive_group()

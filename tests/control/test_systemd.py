@@ -139,6 +139,13 @@ class SystemdTest(Case):
         self.assertTrue(manager.heard("STOPPING=1"))
 
     def test_socket_activation(self):
+        self.activate("hello", "control")
+
+    def test_activation_by_one_unit(self):
+        """Which gives all its sockets one name."""
+        self.activate("hakmem", "hakmem")
+
+    def activate(self, hello_name, control_name):
         root = self.directory()
         manager = self.manager(root)
         hello = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -153,7 +160,7 @@ class SystemdTest(Case):
         early = self.process(run)
         client = self.client_of(run)
         request = client.start("info")
-        popen = self.launch(root, manager, [(hello.fileno(), "hello"), (control.fileno(), "control")])
+        popen = self.launch(root, manager, [(hello.fileno(), hello_name), (control.fileno(), control_name)])
         self.assertEqual(client.finish(request)["pid"], popen.pid)
         self.appears(client, early.pid)
         popen.terminate()
@@ -194,7 +201,7 @@ class SystemdTest(Case):
         child = parent.fork(40)
         self.appears(client, child)
         os.kill(child, signal.SIGUSR2)
-        poll(lambda: len(manager.heard("FDSTORE=1")) == 2, "both segments to be stored")
+        poll(lambda: len(manager.heard("FDSTORE=1")) == 3, "both segments and the table to be stored")
         client.call("tune.set", pid=parent.pid, tunables={"bin_cap": 64}, wait_ms=60000)
         first.terminate()
         self.assertEqual(first.wait(), 0)
@@ -228,8 +235,8 @@ class SystemdTest(Case):
         ends.command("count 0 2 20")
         for pid in (stays.pid, ends.pid, parent.pid, child):
             self.appears(client, pid)
-        poll(lambda: len(manager.heard("FDSTORE=1")) == 3, "three families to be stored")
-        self.assertEqual({len(fds) for fds in manager.store.values()}, {3})
+        poll(lambda: len(manager.heard("FDSTORE=1")) == 4, "three families and the table to be stored")
+        self.assertEqual(sorted(len(fds) for fds in manager.store.values()), [1, 3, 3, 3])
         client.call("tune.set", pid=stays.pid, tunables={"bin_cap": 64}, life_s=1000, wait_ms=60000)
         generation = client.call("tune.set", pid=stays.pid, tunables={"thp": "madvise"},
                                  wait_ms=60000)["results"][0]["generation"]
@@ -237,7 +244,7 @@ class SystemdTest(Case):
         first.terminate()
         self.assertEqual(first.wait(), 0)
         manager.receive()
-        self.assertEqual(len(manager.store), 3)
+        self.assertEqual(len(manager.store), 4)
 
         # While no daemon runs one process ends, a parent leaves its child behind, counters go on.
         ends.command("count 0 2 5")
@@ -265,9 +272,64 @@ class SystemdTest(Case):
         stays.kill()
         os.kill(child, 9)
         self.vanishes(client, stays.pid)
-        poll(lambda: manager.heard("FDSTOREREMOVE=1") and not manager.store, "the store to be empty")
+        poll(lambda: manager.heard("FDSTOREREMOVE=1") and set(manager.store) == {"table"}, "the store to be empty")
+        # Numbers are used again, so that the names stay short.
+        again = self.process(run)
+        self.appears(client, again.pid)
+        poll(lambda: manager.heard("") and set(manager.store) == {"table", "0"}, "one more to be stored")
         second.terminate()
         self.assertEqual(second.wait(), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "a mount namespace needs root")
+    def test_journal(self):
+        """Where stderr is the journal, its socket gets entries with fields; that it has a fixed place takes a
+        mount namespace."""
+        if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/run"], check=False,
+                          stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no mount namespace here")
+        root = self.directory()
+        config = os.path.join(root, "hakmemd.json")
+        with open(config, "w") as file:
+            file.write("{}")
+        journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(journal.close)
+        journal.bind(os.path.join(root, "socket"))
+        journal.settimeout(120)
+        log = os.open(os.path.join(root, "log"), os.O_CREAT | os.O_WRONLY)
+        self.addCleanup(os.close, log)
+        st = os.fstat(log)
+        run = os.path.join(root, "run")
+        popen = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+             'mount -t tmpfs none /run && mkdir -p /run/systemd/journal && '
+             'mount --bind "$0" /run/systemd/journal && exec "$@"', root,
+             HAKMEMD, "--runtime-dir", run, "--interval-ms", "20", "--log-level", "debug", "--config", config],
+            stderr=log, env=clean_environment(JOURNAL_STREAM=f"{st.st_dev}:{st.st_ino}"))
+        self.addCleanup(popen.wait)
+        self.addCleanup(popen.kill)
+
+        def entry(event):
+            while True:
+                text = journal.recv(1 << 16).decode()
+                fields = dict(line.split("=", 1) for line in text.splitlines())
+                if fields.get("HAKMEM_EVENT") == event:
+                    self.assertRegex(fields["MESSAGE_ID"], "^[0-9a-f]{32}$")
+                    return fields
+
+        poll(lambda: os.path.exists(os.path.join(run, "control")) or popen.poll() is not None, "the daemon")
+        self.assertIsNone(popen.poll())
+        started = entry("started")
+        self.assertEqual((started["SYSLOG_IDENTIFIER"], started["PRIORITY"]), ("hakmemd", "6"))
+        process = self.process(run)
+        came = entry("process-came")
+        self.assertEqual((came["HAKMEM_PID"], came["HAKMEM_UID"], came["HAKMEM_COMM"], came["PRIORITY"]),
+                         (str(process.pid), "0", "segment_process", "7"))
+        process.kill()
+        self.assertEqual(entry("process-ended")["HAKMEM_PID"], str(process.pid))
+        popen.terminate()
+        self.assertNotEqual(entry("stopping")["MESSAGE_ID"], started["MESSAGE_ID"])
+        self.assertEqual(popen.wait(), 0)
+        self.assertEqual(os.path.getsize(os.path.join(root, "log")), 0)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,20 @@ class Bash(Completion):
         self.assertEqual(self.complete("run", "--tune", "purge_kind=fr"), ["free"])
         self.assertEqual(self.complete("tune", "--get", "purge_k"), ["purge_kind"])
 
+    def test_services(self):
+        units = os.path.join(self.dir, "etc/systemd/system")
+        os.makedirs(os.path.join(units, "web.service.d"))
+        for name in ("web.service", "web@.service", "mail.service", "mail.socket"):
+            with open(os.path.join(units, name), "w", encoding="utf-8"):
+                pass
+        self.assertEqual(self.complete("enable", "--root", self.dir, ""),
+                         ["mail.service", "web.service", "web@.service"])
+        self.assertEqual(self.complete("enable", f"--root={self.dir}", "m"), ["mail.service"])
+        self.assertEqual(self.complete("disable", "--root", self.dir, ""), [])
+        with open(os.path.join(units, "web.service.d", "50-hakmem.conf"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(self.complete("disable", "--root", self.dir, ""), ["web.service"])
+
     def test_the_program_of_run(self):
         self.assertIn("printenv", self.complete("run", "print"))
         self.assertIn("printenv", self.complete("run", "--label", "x", "--", "print"))
@@ -145,6 +159,10 @@ bindkey '^X' show-buffer
         return wait_until(complete, "an answer of zsh")
 
     def test_lines(self):
+        units = os.path.join(self.dir, "etc/systemd/system")
+        os.makedirs(units)
+        with open(os.path.join(units, "mail.service"), "w", encoding="utf-8"):
+            pass
         for line, expected in (
                 ("hakmemctl sta", "hakmemctl stats "),
                 ("hakmemctl --no-c", "hakmemctl --no-color "),
@@ -157,6 +175,7 @@ bindkey '^X' show-buffer
                 ("hakmemctl tune --all purge_kind=dont", "hakmemctl tune --all purge_kind=dontneed "),
                 ("hakmemctl tune --get purge_k", "hakmemctl tune --get purge_kind"),
                 ("hakmemctl run --tune purge_k", "hakmemctl run --tune purge_kind="),
+                (f"hakmemctl enable --root {self.dir} mai", f"hakmemctl enable --root {self.dir} mail.service "),
                 ("hakmemctl run printe", "hakmemctl run printenv ")):
             self.assertEqual(self.complete(line), expected)
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Each misuse ends its program by SIGABRT, with one line on standard error that says what was wrong.
 
-usage: death_test.py MISUSE [NAME...]     the program of misuse.c; NAME: only these
+usage: death_test.py PROGRAM [NAME...]     the program of misuse.c or hardened.c; NAME: only these
+
+Those of hardened.c name the mode that catches them, and may end by a page fault without a word. Each is tried
+under that mode alone, and under all together.
 """
 
 import os
@@ -16,17 +19,20 @@ PROGRAM = sys.argv[1]
 HANDLED = {"and_report", "and_report_big"}  # these have a handler, which prints after the pointer
 
 
-def run(*arguments):
-    return subprocess.run([PROGRAM, *arguments], env={**os.environ, "LD_PRELOAD": os.environ["HAKMEM_LIB"]},
+def run(*arguments, mode=None):
+    env = {**os.environ, "LD_PRELOAD": os.environ["HAKMEM_LIB"]}
+    if mode is not None:
+        env["HAKMEM_HARDEN"] = mode
+    return subprocess.run([PROGRAM, *arguments], env=env,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
 
 
 class Misuse(unittest.TestCase):
-    def check(self, name, said):
-        done = run(name)
+    def check(self, name, said, mode=None, number="ABRT"):
+        done = run(name, mode=mode)
         pointer, _, after = done.stdout.partition("\n")
-        self.assertEqual(done.returncode, -signal.SIGABRT,
+        self.assertEqual(done.returncode, -signal.Signals[f"SIG{number}"],
                          f"{'nobody noticed' if done.returncode == 3 else 'ended otherwise'}; {done.stderr}")
         self.assertEqual(after, "signal 6\n" if name in HANDLED else "")
         if said == "":
@@ -34,9 +40,17 @@ class Misuse(unittest.TestCase):
             return
         self.assertRegex(done.stderr, r"\Ahakmem: [^\n]*" + said.replace("PTR", re.escape(pointer)) + r"[^\n]*\n\Z")
 
+    def check_with_all(self, name, mode):
+        """Another mode may be the first to see it."""
+        figures = "," + mode if ":" in mode else ""
+        done = run(name, mode="1" + figures)
+        self.assertIn(done.returncode, (-signal.SIGABRT, -signal.SIGSEGV), f"nobody noticed; {done.stderr}")
 
-def add(name, said):
-    setattr(Misuse, f"test_{name}", lambda self: self.check(name, said))
+
+def add(name, said, mode=None, number="ABRT"):
+    setattr(Misuse, f"test_{name}", lambda self: self.check(name, said, mode, number))
+    if mode is not None:
+        setattr(Misuse, f"test_all_{name}", lambda self: self.check_with_all(name, mode))
 
 
 if __name__ == "__main__":

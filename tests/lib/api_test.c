@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -215,6 +216,47 @@ static void a_trim_keeps_what_it_is_told(void **state)
     assert_int_equal(snapshot().retained_bytes, 0);
 }
 
+/* One that waits for good, having used sizes from the smallest to the largest. */
+static void *idler(void *arg)
+{
+    pthread_barrier_t *both = arg;
+    void *blocks[64];
+    for (size_t size = 16; size <= 32768; size *= 2) {
+        for (unsigned round = 0; round < 50; round++) {
+            for (unsigned i = 0; i < HK_COUNT_OF(blocks); i++)
+                blocks[i] = malloc(size);
+            for (unsigned i = 0; i < HK_COUNT_OF(blocks); i++)
+                free(blocks[i]);
+        }
+    }
+    (void)pthread_barrier_wait(both);
+    (void)pthread_barrier_wait(both);
+    hakmem_thread_idle();
+    (void)pthread_barrier_wait(both);
+    (void)pthread_barrier_wait(both);
+    free(malloc(100)); /* and is as good as ever */
+    return NULL;
+}
+
+static void an_idle_thread_keeps_nothing(void **state)
+{
+    (void)state;
+    pthread_barrier_t both;
+    pthread_t thread;
+    assert_int_equal(pthread_barrier_init(&both, NULL, 2), 0);
+    assert_int_equal(pthread_create(&thread, NULL, idler, &both), 0);
+    (void)pthread_barrier_wait(&both);
+    hakmem_thread_idle(); /* this one's cache is not what is looked for */
+    uint64_t before = snapshot().bin_bytes;
+    (void)pthread_barrier_wait(&both);
+    (void)pthread_barrier_wait(&both);
+    uint64_t after = snapshot().bin_bytes;
+    (void)pthread_barrier_wait(&both);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(before > 256u << 10);
+    assert_true(after < 16u << 10);
+}
+
 /* Without a segment a label has nowhere to show; it must not do harm. */
 static void a_label_may_be_anything(void **state)
 {
@@ -241,6 +283,7 @@ int main(void)
         cmocka_unit_test(words_and_units_are_understood),
         cmocka_unit_test(a_tuned_value_is_in_force),
         cmocka_unit_test(a_trim_keeps_what_it_is_told),
+        cmocka_unit_test(an_idle_thread_keeps_nothing),
         cmocka_unit_test(a_label_may_be_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ class Secure(unittest.TestCase):
         shutil.copy(PROGRAM, copy)
         os.chmod(copy, mode)
         settings = {"HAKMEM_TUNE": "no_such_tunable=1", "HAKMEM_PUBLISH": "no_such_word", "HAKMEM_LABEL": "x",
+                    "HAKMEM_HARDEN": "no_such_mode", "HAKMEM_TRACE": "no_such_trace",
                     "HAKMEM_RUNTIME_DIR": self.dir}
         done = subprocess.run([copy], env=settings, user=NOBODY, group=NOBODY, extra_groups=[], check=True,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -55,6 +56,8 @@ class Secure(unittest.TestCase):
         self.assertEqual(out, "secure 0\n")
         self.assertIn("no_such_tunable", err)
         self.assertIn("HAKMEM_PUBLISH", err)
+        self.assertIn("no_such_mode", err)
+        self.assertIn("HAKMEM_TRACE", err)
         self.assertTrue(self.greeted())
 
     def test_a_program_with_more_rights_ignores_them(self):

@@ -131,7 +131,7 @@ class Commands(Case):
 
     def test_ls(self):
         folders = [f for f in ("/usr/include", "/usr/share/perl", "/usr/lib/python3") if os.path.isdir(f)]
-        self.assertIn(b"total", self.same(["ls", "-lR", *folders]))
+        self.assertIn(b"total", self.same([self.need("ls"), "-lR", *folders]))
 
     def test_perl(self):
         self.same([self.need("perl"), self.write("script", PERL)])

@@ -23,6 +23,7 @@ class Case(unittest.TestCase):
     """A test with a folder of its own, whose path is short enough for sockets."""
 
     maxDiff = 4000
+    programs = set()
 
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="hkpre-", dir="/tmp")
@@ -33,6 +34,7 @@ class Case(unittest.TestCase):
         found = shutil.which(program) or shutil.which(program, path=ELSEWHERE)
         if found is None:
             self.skipTest(f"{program} is not installed")
+        Case.programs.add(os.path.basename(program))
         return found
 
     def path(self, *names):
@@ -89,9 +91,17 @@ class Case(unittest.TestCase):
         return results[0]
 
 
+def counted(kind, *names):
+    """./dev test gathers these lines and closes with how many different names there were of each kind."""
+    for name in names:
+        print(f"counted: {kind} {name}", flush=True)
+
+
 def main():
     """Runs the tests named on the command line (all). A run in which all were skipped ends with status 77."""
     result = unittest.main(verbosity=2, exit=False).result
     if result.wasSuccessful() and result.testsRun and len(result.skipped) == result.testsRun:
         sys.exit(77)
+    if result.wasSuccessful():
+        counted("programs", *sorted(Case.programs))
     sys.exit(0 if result.wasSuccessful() else 1)

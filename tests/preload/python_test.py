@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import Case
+from harness import Case, counted
 
 # Debian's: it has its tests in a package of their own, libpython3.11-testsuite.
 PYTHON = "/usr/bin/python3"
@@ -38,6 +38,7 @@ def main():
         words += ["-m", pattern]
     ours = run(words, True)
     if ours.returncode == 0:
+        counted("programs", "python3")
         return 0
     if run(words, False).returncode != 0:
         print(f"skipped: {module} fails without the library as well")

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from harness import DEADLINE_S, Case, main
@@ -81,6 +82,77 @@ class Servers(Case):
         said = self.both_ways(live)
         self.assertEqual(said[-1], said[-3])
 
+    def test_redis_rewrites(self):
+        """Dumps and rewrites by forked children, one after the other, under a load of writes; then all of it again."""
+        server, tool, bench = (self.need(p) for p in ("redis-server", "redis-cli", "redis-benchmark"))
+
+        def begin(preloaded, folder):
+            redis = self.start([server, "--port", "0", "--unixsocket", "s", "--save", "", "--dir", folder,
+                                "--appendonly", "yes", "--appendfsync", "no", "--enable-debug-command", "local",
+                                "--maxmemory-policy", "noeviction", "--activedefrag", "no"], preloaded, folder)
+            self.wait_until(lambda: self.run_one([tool, "-s", "s", "ping"], False, cwd=folder)[1] == b"PONG\n",
+                            redis, "it answers")
+            return redis
+
+        def live(preloaded, folder):
+            def ask(*words, **more):
+                return self.must([tool, "-s", "s", *words], preloaded, folder, **more)
+
+            def idle():
+                info = ask("info", "persistence")
+                return (b"aof_rewrite_in_progress:0" in info and b"aof_rewrite_scheduled:0" in info
+                        and b"rdb_bgsave_in_progress:0" in info)
+
+            redis = begin(preloaded, folder)
+            ask("--pipe", input=redis_commands())
+            load = self.start([bench, "-s", "s", "-q", "-n", "1000000", "-c", "10", "-P", "4", "-r", "3000", "-d", "200",
+                               "-t", "set,incr,lpush,sadd,hset,zadd,lpop,mset", "-l"], preloaded, folder)
+            for command in ("bgrewriteaof", "bgsave") * 3:
+                self.wait_until(idle, redis, "the last child has ended")
+                ask(command)
+            self.wait_until(idle, redis, "the last child has ended")
+            self.end(load)
+            said = ask("info", "persistence")
+            self.assertIn(b"rdb_last_bgsave_status:ok", said)
+            self.assertIn(b"aof_last_bgrewrite_status:ok", said)
+            digest = ask("debug", "digest")
+            self.assertEqual(self.end(redis, signal.SIGTERM), 0)
+            redis = begin(preloaded, folder)
+            self.assertEqual(ask("debug", "digest"), digest)
+            self.assertEqual(self.end(redis, signal.SIGTERM), 0)
+            return True
+        self.both_ways(live)
+
+    # ---- memcached ----
+
+    def test_memcached(self):
+        """Threads, slabs that are taken from one size for another, evictions."""
+        server = self.need("memcached")
+        user = ["-u", "root"] if os.geteuid() == 0 else []
+
+        def live(preloaded, folder):
+            cache = self.start([server, "-s", f"{folder}/s", "-m", "16", "-t", "4", "-c", "200", *user], preloaded,
+                               folder)
+            self.wait_until(lambda: memcached(folder, b"version\r\n", b"\n"), cache, "it answers")
+            said = []
+
+            def client(number):
+                text = b"".join(b"set k%d-%d 0 0 %d\r\n%s\r\n" % (number, n, size, b"v" * size)
+                                for n in range(1500) for size in [(n * 37 + number) % 9000])
+                answers = memcached(folder, text + b"mn\r\n", b"MN\r\n")
+                said.append((number, answers.count(b"STORED"), answers.count(b"ERROR")))
+
+            threads = [threading.Thread(target=client, args=(number,)) for number in range(12)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            memcached(folder, b"flush_all\r\n", b"OK\r\n")
+            said.append(memcached(folder, b"set a 0 0 5\r\nvalue\r\nincr a 1\r\nget a b\r\n", b"END\r\n"))
+            self.assertEqual(self.end(cache, signal.SIGTERM), 0)
+            return sorted(said[:-1]), said[-1]
+        self.assertEqual(self.both_ways(live)[0], [(number, 1500, 0) for number in range(12)])
+
     # ---- nginx ----
 
     def test_nginx(self):
@@ -95,6 +167,8 @@ class Servers(Case):
             said = []
             workers = self.wait_until(lambda: children(master.pid, 3), master, "three workers")
             self.wait_until(lambda: answers(folder), master, "it answers")
+            load = Load(folder)
+            self.addCleanup(load.end)
             for _ in range(3):
                 for n in range(60):
                     said.append(request(folder, f"/page{n % 20}", "Accept-Encoding: gzip\r\n" if n % 2 else ""))
@@ -103,6 +177,9 @@ class Servers(Case):
                 master.send_signal(signal.SIGHUP)
                 old = set(workers)
                 workers = self.wait_until(lambda: replaced(master.pid, old), master, "new workers")
+            load.end()
+            self.assertEqual(load.wrong, [])
+            self.assertGreater(load.served, 0)
             self.assertEqual(self.end(master, signal.SIGQUIT), 0)
             with open(f"{folder}/error.log", encoding="utf-8") as log:
                 self.assertNotRegex(log.read(), r"\[(alert|emerg|crit)\]|signal 6|signal 11")
@@ -133,7 +210,7 @@ class Servers(Case):
             self.wait_until(lambda: self.run_one([psql, "-h", folder, "-d", "postgres", "-c", ""], False, cwd=folder,
                                                  **more)[0] == 0, postmaster, "it answers")
             self.must([bench, "-h", folder, "-i", "-q", "-s", "1", "postgres"], preloaded, folder, **more)
-            self.must([bench, "-h", folder, "-n", "-c", "4", "-j", "2", "-t", "150", "postgres"], preloaded, folder,
+            self.must([bench, "-h", folder, "-n", "-c", "30", "-j", "4", "-t", "20", "postgres"], preloaded, folder,
                       **more)
             self.must([bench, "-h", folder, "-n", "-C", "-c", "2", "-t", "15", "-S", "postgres"], preloaded, folder,
                       **more)
@@ -177,6 +254,49 @@ def redis_commands():
 
 
 OVERWRITE = "".join(f"set key{n} other\r\nrpush list{n % 20} more\r\n" for n in range(8000)).encode()
+
+
+def memcached(folder, text, last):
+    """What it answers to these commands, up to what ends the last answer; None while it does not listen."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.settimeout(DEADLINE_S)
+        try:
+            s.connect(f"{folder}/s")
+        except OSError:
+            return None
+        sender = threading.Thread(target=s.sendall, args=(text,))
+        sender.start()
+        answer = b""
+        while not answer.endswith(last):
+            part = s.recv(65536)
+            if not part:
+                break
+            answer += part
+        sender.join()
+        return answer
+
+
+class Load:
+    """Requests, by several threads, until it is ended."""
+
+    def __init__(self, folder):
+        self.folder, self.served, self.wrong, self.over = folder, 0, [], False
+        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self):
+        while not self.over:
+            answer = answers(self.folder)
+            if answer is not None and b" 200 " in answer:
+                self.served += 1
+            else:
+                self.wrong.append(answer)
+
+    def end(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join()
 
 
 def write_pages(folder):

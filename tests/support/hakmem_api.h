@@ -11,5 +11,6 @@
 #pragma weak hakmem_tune
 #pragma weak hakmem_label
 #pragma weak hakmem_trim
+#pragma weak hakmem_thread_idle
 
 #endif

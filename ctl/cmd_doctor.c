@@ -1,0 +1,174 @@
+/* cmd_doctor.c - hakmemctl doctor: what is wrong, why, and what to do. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/commands.h"
+#include "ctl/display.h"
+#include "ctl/doctor.h"
+#include "ctl/find.h"
+#include "ctl/memory.h"
+
+const struct hk_finding_info hk_findings[HK_FINDINGS] = {
+#define HK_FINDING(id, name, advice) {name, advice},
+#include "ctl/findings.def"
+};
+
+void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid, const char *comm,
+                    const char *format, ...)
+{
+    char *seen = NULL;
+    va_list values;
+    va_start(values, format);
+    if (vasprintf(&seen, format, values) < 0)
+        seen = NULL;
+    va_end(values);
+    cJSON *finding = hk_need(cJSON_CreateObject());
+    hk_need(cJSON_AddStringToObject(finding, "finding", hk_findings[id].name));
+    hk_need(pid > 0 ? cJSON_AddNumberToObject(finding, "pid", pid) : cJSON_AddNullToObject(finding, "pid"));
+    hk_need(comm ? cJSON_AddStringToObject(finding, "comm", comm) : cJSON_AddNullToObject(finding, "comm"));
+    hk_need(cJSON_AddStringToObject(finding, "seen", hk_need(seen)));
+    hk_need(cJSON_AddStringToObject(finding, "advice", hk_findings[id].advice));
+    cJSON_AddItemToArray(doctor->findings, finding);
+    free(seen);
+}
+
+bool hk_doctor_wants(const struct hk_doctor *doctor, double pid)
+{
+    const struct hk_selector *selector = &doctor->session->args->selector;
+    for (size_t i = 0; i < selector->pid_count; i++) {
+        if (selector->pids[i] == pid)
+            return true;
+    }
+    return selector->all || !hk_selector_given(selector);
+}
+
+const cJSON *hk_doctor_listed(const struct hk_doctor *doctor, double pid)
+{
+    const cJSON *process;
+    cJSON_ArrayForEach(process, doctor->listed)
+    {
+        if (hk_json_number(process, "pid") == pid)
+            return process;
+    }
+    return NULL;
+}
+
+/* ---- the daemon ---- */
+
+/* NULL where the daemon refuses or is gone: then there is nothing to look at. */
+static cJSON *ask(struct hk_session *session, const char *method)
+{
+    struct hk_call_error error;
+    cJSON *result = NULL;
+    enum hk_call call = hk_client_call(&session->client, method, NULL, HK_CLIENT_PATIENCE_MS, &result,
+                                       &error);
+    if (call == HK_CALL_OK)
+        return result;
+    hk_tell("%s: %s", method, error.message);
+    if (call == HK_CALL_REFUSED)
+        cJSON_Delete(error.object);
+    return NULL;
+}
+
+static void no_daemon(struct hk_doctor *doctor, const struct hk_find *find)
+{
+    char where[HK_FIND_MAX * 224] = "";
+    for (unsigned i = 0, at = 0; i < find->count; i++)
+        at += (unsigned)snprintf(where + at, sizeof where - at, "%s%s: %s", i ? "; " : "", find->tried[i].dir,
+                                 find->tried[i].reason);
+    hk_doctor_find(doctor, HK_FOUND_NO_DAEMON, 0, NULL, "no hakmemd answers (%s)", where);
+}
+
+/* False for a wrong --runtime-dir, with a message on stderr. */
+static bool connect_daemon(struct hk_doctor *doctor)
+{
+    struct hk_session *session = doctor->session;
+    struct hk_find find;
+    char dir[HK_RUNTIME_DIR_MAX + 1];
+    const char *chosen = session->args->runtime_dir;
+    int error = chosen ? hk_find_absolute(chosen, dir, sizeof dir) : 0;
+    if (error) {
+        hk_error("--runtime-dir: '%s': %s", chosen, strerror(error));
+        return false;
+    }
+    if (!hk_find_daemon(&find, chosen ? dir : NULL, &session->client)) {
+        no_daemon(doctor, &find);
+        return true;
+    }
+    doctor->info = ask(session, "info");
+    if (!doctor->info)
+        hk_doctor_find(doctor, HK_FOUND_NO_DAEMON, 0, NULL, "the daemon in %s does not answer",
+                       session->client.dir);
+    return true;
+}
+
+/* ---- output ---- */
+
+static void print_wrapped(const struct hk_out *out, const char *text, unsigned indent)
+{
+    char *clean = hk_display_clean(text);
+    size_t room = out->width > indent + 20 ? out->width - indent : 20;
+    for (const char *at = clean; *at;) {
+        size_t len = strlen(at), cut = len;
+        if (len > room) {
+            cut = room;
+            while (cut > 0 && at[cut] != ' ')
+                cut--;
+            if (cut == 0)
+                cut = strcspn(at, " ");
+        }
+        fprintf(out->file, "%*s%.*s\n", (int)indent, "", (int)cut, at);
+        at += cut + strspn(at + cut, " ");
+    }
+    free(clean);
+}
+
+static void show(struct hk_session *session, const cJSON *result)
+{
+    const struct hk_out *out = &session->out;
+    const cJSON *finding, *findings = hk_json_member(result, "findings");
+    cJSON_ArrayForEach(finding, findings)
+    {
+        double pid = hk_json_number(finding, "pid");
+        const char *comm = hk_json_string(finding, "comm");
+        if (pid > 0)
+            hk_out_line(out, HK_STYLE_WARN, "%s: process %.0f (%s)", hk_json_string(finding, "finding"), pid,
+                        comm ? comm : "?");
+        else
+            hk_out_line(out, HK_STYLE_WARN, "%s", hk_json_string(finding, "finding"));
+        print_wrapped(out, hk_json_string(finding, "seen"), 2);
+        print_wrapped(out, hk_json_string(finding, "advice"), 4);
+    }
+    if (hk_json_count(findings) == 0)
+        hk_out_line(out, HK_STYLE_GOOD, "nothing found; processes looked at: %.0f",
+                    hk_json_number(result, "processes"));
+}
+
+int hk_cmd_doctor(struct hk_session *session)
+{
+    struct hk_doctor doctor = {.session = session, .findings = hk_need(cJSON_CreateArray())};
+    cJSON *list = NULL;
+    if (!connect_daemon(&doctor)) {
+        cJSON_Delete(doctor.findings);
+        return HK_EXIT_USAGE;
+    }
+    hk_doctor_host(&doctor);
+    struct hk_suspects *suspects = hk_suspects_find(&doctor);
+    if (doctor.info) {
+        list = ask(session, "list");
+        doctor.listed = cJSON_DetachItemFromObjectCaseSensitive(list, "processes");
+    }
+    hk_suspects_judge(&doctor, suspects);
+    if (doctor.info)
+        hk_doctor_daemon(&doctor);
+    int status = hk_json_count(doctor.findings) || doctor.failed ? HK_EXIT_PARTLY : HK_EXIT_OK;
+    cJSON *result = hk_need(cJSON_CreateObject());
+    hk_need(cJSON_AddNumberToObject(result, "processes", doctor.looked_at));
+    hk_need(cJSON_AddItemToObject(result, "findings", doctor.findings) ? result : NULL);
+    hk_session_show(session, result, show);
+    cJSON_Delete(doctor.listed);
+    cJSON_Delete(doctor.info);
+    cJSON_Delete(list);
+    return status;
+}

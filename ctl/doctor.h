@@ -1,0 +1,55 @@
+/*
+ * doctor.h - what is wrong, or could be better: findings, and who looks for them.
+ *
+ * A finding is one of findings.def, about a process or about the host, with a sentence on what was seen.
+ */
+#ifndef HAKMEM_CTL_DOCTOR_H
+#define HAKMEM_CTL_DOCTOR_H
+
+#include "ctl/session.h"
+
+enum hk_finding_id {
+#define HK_FINDING(id, ...) HK_FOUND_##id,
+#include "ctl/findings.def"
+    HK_FINDINGS
+};
+
+struct hk_finding_info {
+    const char *name, *advice;
+};
+
+extern const struct hk_finding_info hk_findings[HK_FINDINGS];
+
+struct hk_doctor {
+    struct hk_session *session;
+    cJSON *findings;    /* an array of {"finding", "pid", "comm", "seen", "advice"} */
+    cJSON *info;        /* the daemon's answers; NULL where none answers */
+    cJSON *listed;      /* an array */
+    unsigned looked_at; /* processes, of whatever kind */
+    bool failed;        /* one that was asked for could not be looked at; said on stderr */
+};
+
+/* Adds a finding; pid 0: of no process. comm may be NULL. */
+void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid, const char *comm,
+                    const char *format, ...) HK_PRINTF(5, 6);
+
+/* Whether a process that the daemon does not see is asked for: by its pid, or because nothing is selected. */
+bool hk_doctor_wants(const struct hk_doctor *doctor, double pid);
+
+/* A member of the daemon's list, by pid; NULL where it is not there. */
+const cJSON *hk_doctor_listed(const struct hk_doctor *doctor, double pid);
+
+/* Kernel, library: no daemon is needed. */
+void hk_doctor_host(struct hk_doctor *doctor);
+
+/* Goes through /proc for programs that should be on hakmem; call it before the daemon is asked for its list.
+ */
+struct hk_suspects;
+struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor);
+/* Those that the daemon does not list, and why. Frees the suspects. */
+void hk_suspects_judge(struct hk_doctor *doctor, struct hk_suspects *suspects);
+
+/* What the daemon knows of itself and of its processes. */
+void hk_doctor_daemon(struct hk_doctor *doctor);
+
+#endif

@@ -1,0 +1,71 @@
+/* proc.c - see proc.h. */
+#include "ctl/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/memory.h"
+
+#define MOST (64u << 20)
+
+bool hk_proc_read(pid_t pid, const char *file, struct hk_proc_text *out)
+{
+    char path[64];
+    size_t capacity = 1 << 16;
+    ssize_t n = 1;
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    *out = (struct hk_proc_text){.text = hk_need(malloc(capacity))};
+    while (n > 0 && out->len < MOST) {
+        if (out->len + 1 == capacity) {
+            capacity *= 2;
+            out->text = hk_need(realloc(out->text, capacity));
+        }
+        do
+            n = read(fd, out->text + out->len, capacity - out->len - 1);
+        while (n < 0 && errno == EINTR);
+        out->len += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    out->text[out->len] = '\0';
+    if (n >= 0 && out->len > 0)
+        return true;
+    free(out->text);
+    *out = (struct hk_proc_text){0};
+    return false;
+}
+
+bool hk_proc_start(pid_t pid, unsigned long long *ticks, char *comm, size_t comm_size)
+{
+    struct hk_proc_text stat;
+    char state = 'X';
+    if (!hk_proc_read(pid, "stat", &stat))
+        return false;
+    const char *open_ = strchr(stat.text, '('), *close_ = strrchr(stat.text, ')');
+    /* Fields 3 and 22; a command name may hold anything, so they are counted from its end. */
+    bool ok = open_ && close_ && close_ > open_ &&
+              sscanf(close_ + 1,
+                     " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                     &state, ticks) == 2;
+    if (ok)
+        snprintf(comm, comm_size, "%.*s", (int)(close_ - open_ - 1), open_ + 1);
+    free(stat.text);
+    return ok && state != 'Z' && state != 'X';
+}
+
+unsigned long hk_proc_number(const char *path)
+{
+    char line[32];
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    bool ok = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    return ok ? strtoul(line, NULL, 10) : 0;
+}

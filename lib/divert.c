@@ -1,0 +1,149 @@
+/* divert.c - see divert.h. */
+#include "lib/divert.h"
+
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "lib/alloc.h"
+#include "lib/chance.h"
+#include "lib/early.h"
+#include "lib/harden.h"
+#include "lib/init.h"
+#include "lib/options.h"
+#include "lib/quarantine.h"
+#include "lib/route.h"
+
+hk_au32 hk_diversions HK_EARLY = HK_DIVERT_UNREAD;
+
+/* ---- what is asked for ---- */
+
+/* Allocates nothing, so it may come before the first block. */
+static unsigned read_environment(void)
+{
+    unsigned what = 0;
+    if (getauxval(AT_SECURE) != 0)
+        return 0;
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before main */
+    const char *harden = getenv("HAKMEM_HARDEN");
+    const char *trace = getenv("HAKMEM_TRACE");
+    const char *file = getenv("HAKMEM_TRACE_FILE");
+    /* NOLINTEND(concurrency-mt-unsafe) */
+    if (harden != NULL)
+        what |= hk_harden_read(harden);
+    if (trace != NULL && hk_route_read(trace, file))
+        what |= HK_DIVERT_ROUTE;
+    return what;
+}
+
+bool hk_divert_init(bool at_last)
+{
+    static unsigned what HK_EARLY;
+    static bool is_read HK_EARLY;
+    if (!hk_hardens(HK_DIVERT_UNREAD) || (environ == NULL && !at_last))
+        return true;
+    if (!is_read && environ != NULL)
+        what = read_environment();
+    is_read = true;
+    if ((what & HK_HARDEN_ALL) != 0 && !hk_harden_begin())
+        return false;
+    atomic_store(&hk_diversions, what);
+    hk_divert_arena_grew();
+    return true;
+}
+
+/* Who extends the arena meanwhile stores slabs before it looks whether there is a diversion. */
+void hk_divert_end_route(void)
+{
+    atomic_fetch_and(&hk_diversions, ~(unsigned)HK_DIVERT_ROUTE);
+    hk_divert_arena_grew();
+}
+
+void hk_divert_arena_grew(void)
+{
+    size_t slabs = atomic_load(&hk_diversions) == 0 ? hk_arena_slabs() : 0;
+    __atomic_store_n(&hk_arena.resizes, slabs, __ATOMIC_RELEASE);
+}
+
+void hk_divert_after_fork(void)
+{
+    if (!hk_is_diverted())
+        return;
+    hk_quarantine_after_fork();
+    hk_route_after_fork();
+    hk_chance_after_fork();
+}
+
+/* ---- the calls ---- */
+
+static void *alloc_plain(size_t size, size_t align, bool *zeroed)
+{
+    size_t bytes = size <= HK_SMALL_MAX && align <= HK_SMALL_MAX ? hk_round_up(size | (size == 0), align)
+                                                                 : size;
+    *zeroed = false;
+    return bytes <= HK_SMALL_MAX && align <= HK_SMALL_MAX ? hk_small_make(hk_class_of_size(bytes))
+                                                          : hk_big_make(size, align, zeroed);
+}
+
+void hk_divert_do(struct hk_call *c)
+{
+    bool checked = hk_hardens(HK_HARDEN_ALL);
+    switch (c->kind) {
+    case HK_CALL_ALLOC:
+        c->result = checked ? hk_harden_alloc(c->size, c->align, &c->zeroed)
+                            : alloc_plain(c->size, c->align, &c->zeroed);
+        break;
+    case HK_CALL_FREE:
+        if (checked)
+            hk_harden_free(c->name, c->p, c->size, c->align);
+        else
+            hk_free_plain(c->p);
+        break;
+    case HK_CALL_RESIZE:
+        c->result = checked ? hk_harden_resize(c->p, c->size) : hk_resize_plain(c->p, c->size);
+        break;
+    }
+}
+
+/* The first calls of all. Without memory the call itself will fail. */
+static HK_COLD void find_out(void)
+{
+    if (hk_init_ready() && hk_hardens(HK_DIVERT_UNREAD))
+        (void)hk_init_divert(false);
+}
+
+static void perform(struct hk_call *call)
+{
+    if (hk_hardens(HK_DIVERT_UNREAD))
+        find_out();
+    if (hk_hardens(HK_DIVERT_ROUTE))
+        hk_route(call);
+    else
+        hk_divert_do(call);
+}
+
+void *hk_divert_alloc(const char *call, size_t size, size_t align, bool *zeroed)
+{
+    struct hk_call c = {.kind = HK_CALL_ALLOC, .name = call, .size = size, .align = align};
+    perform(&c);
+    *zeroed = c.zeroed;
+    return c.result;
+}
+
+void hk_divert_free(const char *call, void *p, size_t size, size_t align)
+{
+    struct hk_call c = {.kind = HK_CALL_FREE, .name = call, .p = p, .size = size, .align = align};
+    perform(&c);
+}
+
+void *hk_divert_resize(void *p, size_t size)
+{
+    struct hk_call c = {.kind = HK_CALL_RESIZE, .name = "realloc", .p = p, .size = size};
+    perform(&c);
+    return c.result;
+}
+
+size_t hk_divert_usable(const void *p)
+{
+    return hk_hardens(HK_HARDEN_ALL) ? hk_harden_usable(p) : hk_usable_plain(p);
+}

@@ -1,0 +1,31 @@
+/*
+ * harden.h - HAKMEM_HARDEN: every call is checked, and misuse ends the program where it happens.
+ *
+ * A layer above the ordinary allocator: blocks come out of bins and runs of slabs as ever, and go back there.
+ * What is known of each is kept in a table of its own (lib/side.h): its state, so that a block freed twice is
+ * found at the second free, and the size that was asked for, behind which lies a canary and which is what
+ * malloc_usable_size() answers. Freed blocks are filled and wait in a ring (lib/quarantine.h).
+ *
+ * docs/hardening.md says what each mode catches, and what it costs.
+ */
+#ifndef HAKMEM_LIB_HARDEN_H
+#define HAKMEM_LIB_HARDEN_H
+
+#include <stdbool.h>
+
+#include "shm/base.h"
+
+/* Reads HAKMEM_HARDEN and keeps what it says; wrong words are told on stderr and passed over. Returns modes
+ * of enum hk_diversion, 0 for none. */
+unsigned hk_harden_read(const char *text);
+
+/* Makes ready what the modes that were read need. false: no memory; to be called again. */
+bool hk_harden_begin(void);
+
+/* The calls: as in lib/divert.h. */
+void *hk_harden_alloc(size_t size, size_t align, bool *zeroed);
+void hk_harden_free(const char *call, void *p, size_t size, size_t align);
+void *hk_harden_resize(void *p, size_t size);
+size_t hk_harden_usable(const void *p);
+
+#endif

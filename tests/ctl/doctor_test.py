@@ -1,0 +1,225 @@
+"""hakmemctl doctor: each finding is found where it is, and nowhere else; all of them are in the manual."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+from fake_daemon import FakeDaemon, process, totals
+from tool import BUILD, SOURCE, Case, environment, wait_until
+
+LIBRARY = os.environ.get("HAKMEM_LIB", os.path.join(BUILD, "lib", "libhakmem.so"))
+SLEEP = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+
+
+def every_finding():
+    with open(os.path.join(SOURCE, "ctl", "findings.def"), encoding="utf-8") as file:
+        return re.findall(r'^HK_FINDING\(\w+, "([a-z-]+)"', file.read(), re.MULTILINE)
+
+
+class Well(FakeDaemon):
+    """A scripted daemon whose processes are in the best of health, but for what a test changes."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.info, self.counts, self.rates, self.gauges, self.tuning = {}, {}, {}, {}, {}
+
+    def do_info(self, params):
+        return {**super().do_info(params), "version": VERSION, "last_refusals": [], **self.info}
+
+    def do_stats(self, params):
+        result = super().do_stats(params)
+        for entry in result["processes"]:
+            entry["version"] = self.info.get("its_version", VERSION)
+            entry["totals"] = {**dict.fromkeys(totals(1), 0), **self.counts}
+            entry["rates"] = {**dict.fromkeys(entry["rates"], 0), **self.rates}
+            entry["gauges"] = {**dict.fromkeys(entry["gauges"], 0), **self.gauges}
+        return result
+
+    def do_tune_get(self, params):
+        result = super().do_tune_get(params)
+        for entry in result["processes"]:
+            entry.update({k: v for k, v in self.tuning.items() if k != "verdict"})
+            entry["tunables"]["bin_cap"]["verdict"] = self.tuning.get("verdict", "none")
+        return result
+
+
+def version():
+    with open(os.path.join(SOURCE, "CMakeLists.txt"), encoding="utf-8") as file:
+        return re.search(r"^project\(hakmem VERSION (\S+)", file.read(), re.MULTILINE)[1]
+
+
+VERSION = version()
+
+
+class Doctor(Case):
+    def start(self, *command, **variables):
+        """A program with what is given in its environment, and nothing to do; its pid."""
+        changes = {"HAKMEM_RUNTIME_DIR": self.dir, **variables}
+        child = subprocess.Popen(command or SLEEP, env=environment(**changes), stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, child)
+        child.stdout.readline()
+        return child.pid
+
+    def findings(self, *words, wrap=(), **variables):
+        """{(name, pid)} of what is found, after a check that status and text say the same."""
+        env = environment(**variables)
+        status, out, err = self.ctl(*wrap[1:], *((BUILD + "/ctl/hakmemctl",) if wrap else ()), "--runtime-dir",
+                                    self.dir, "doctor", "--json", *map(str, words), env=env,
+                                    **({"tool": wrap[0]} if wrap else {}))
+        self.assertEqual(err, "")
+        found = json.loads(out)["findings"]
+        self.assertEqual(status, 1 if found else 0)
+        for finding in found:
+            self.assertEqual(set(finding), {"finding", "pid", "comm", "seen", "advice"})
+            self.assertIn(finding["finding"], every_finding())
+        return {(f["finding"], f["pid"]) for f in found}
+
+    def daemon(self):
+        child = subprocess.Popen([os.path.join(BUILD, "daemon", "hakmemd"), "--runtime-dir", self.dir, "--interval-ms",
+                                  "50", "--config", self.config()], env=environment(), stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, child, signal.SIGTERM)
+        wait_until(lambda: self.at("info")[0] == 0, "the daemon's first answer")
+        return child
+
+    def config(self):
+        path = os.path.join(self.dir, "hakmemd.json")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("{}\n")
+        return path
+
+
+class Scripted(Doctor):
+    """What the daemon's figures say."""
+
+    def setUp(self):
+        super().setUp()
+        self.fake = Well(self.dir, [process(4242)])
+        self.addCleanup(self.fake.stop)
+
+    def expect(self, *found):
+        self.assertEqual(self.findings("--comm", process(1)["comm"]), set(found))
+
+    def test_nothing(self):
+        self.expect()
+        status, out, err = self.at("doctor", "--comm", process(1)["comm"])
+        self.assertEqual((status, err, out), (0, "", "nothing found; processes looked at: 1\n"))
+
+    def test_counts(self):
+        for name, figures, finding in (("counts", {"failed_allocs_total": 3}, "failed-allocations"),
+                                       ("counts", {"sys_errors_total": 3}, "refused-calls"),
+                                       ("gauges", {"heaps_unpublished": 3}, "unpublished-heaps"),
+                                       ("rates", {"allocs_per_s": 1e6, "refills_per_s": 3e4, "flushes_per_s": 3e4},
+                                        "many-refills"),
+                                       ("rates", {"purged_bytes_per_s": 1 << 30}, "many-purges"),
+                                       ("tuning", {"generation_published": 4}, "pending"),
+                                       ("tuning", {"verdict": "clamped"}, "clamped"),
+                                       ("tuning", {"verdict": "unknown"}, "unknown-value"),
+                                       ("info", {"its_version": "0.0.1"}, "other-version")):
+            with self.subTest(finding=finding):
+                setattr(self.fake, name, figures)
+                self.expect((finding, 4242))
+                setattr(self.fake, name, {})
+
+    def test_few_refills_and_idle_processes_are_no_finding(self):
+        self.fake.rates = {"allocs_per_s": 1e6, "refills_per_s": 1e4, "purged_bytes_per_s": 1000}
+        self.expect()
+        self.fake.rates = {"allocs_per_s": 10, "refills_per_s": 5, "flushes_per_s": 5}
+        self.expect()
+
+    def test_the_daemon(self):
+        self.fake.info = {"version": "0.0.1"}
+        self.expect(("other-version", None))
+
+    def test_mappings(self):
+        with open("/proc/sys/vm/max_map_count", encoding="utf-8") as file:
+            most = int(file.read())
+        if most > 200000:
+            self.skipTest("this host allows a great many mappings")
+        script = ("import ctypes, mmap, sys\n"
+                  "libc = ctypes.CDLL(None, use_errno=True)\n"
+                  f"n = {int(most * 0.9)}\n"
+                  "m = mmap.mmap(-1, n * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+                  "at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
+                  "for i in range(0, n, 2):\n"
+                  "    if libc.mprotect(ctypes.c_void_p(at + i * 4096), 4096, 1) != 0: break\n"
+                  "print(flush=True); sys.stdin.read()")
+        pid = self.start(sys.executable, "-c", script)
+        self.fake.processes = [process(pid)]
+        self.assertEqual(self.findings(pid), {("many-mappings", pid)})
+
+    def test_a_refusal(self):
+        pid = self.start(LD_PRELOAD=LIBRARY)
+        self.fake.info = {"last_refusals": [{"pid": pid, "uid": 0, "reason": "too many", "age_s": 3}]}
+        self.assertEqual(self.findings(pid), {("hello-refused", pid)})
+
+    def test_hostile_names_do_not_reach_the_terminal(self):
+        self.fake.processes = [process(4242, comm="\x1b[31mred\n")]
+        self.fake.counts = {"failed_allocs_total": 1}
+        status, out, _ = self.at("doctor", "4242")
+        self.assertEqual(status, 1)
+        self.assertNotIn("\x1b", out)
+
+
+class Real(Doctor):
+    """What /proc says of processes that no daemon sees."""
+
+    def test_no_daemon_no_library_old_kernel(self):
+        self.assertEqual(self.findings("--comm", "none"), {("no-daemon", None)})
+        self.assertEqual(self.findings("--comm", "none", HAKMEM_LIBRARY="/nonexistent"),
+                         {("no-daemon", None), ("no-library", None)})
+        if shutil.which("setarch"):
+            old = self.findings("--comm", "none", wrap=("setarch", os.uname().machine, "--uname-2.6"))
+            self.assertEqual(old, {("no-daemon", None), ("old-kernel", None)})
+
+    def test_those_that_are_not_seen(self):
+        before = self.start(LD_PRELOAD=LIBRARY)
+        retrying = self.start(LD_PRELOAD=LIBRARY, HAKMEM_PUBLISH="retry")
+        self.daemon()
+        expected = {
+            ("before-daemon", before),
+            ("unseen", retrying),
+            ("publish-off", self.start(LD_PRELOAD=LIBRARY, HAKMEM_PUBLISH="off")),
+            ("publish-later", self.start("/bin/sh", "-c", "echo; read x", LD_PRELOAD=LIBRARY, HAKMEM_PUBLISH="work")),
+            ("other-directory", self.start(LD_PRELOAD=LIBRARY, HAKMEM_RUNTIME_DIR="/nonexistent")),
+            ("preload-missing", self.start(LD_PRELOAD="/nonexistent/libhakmem.so")),
+            ("preload-refused", self.start(LD_PRELOAD="libhakmem.so.none")),
+            ("not-preloaded", self.start(LD_PRELOAD="/nonexistent/other-libhakmem.so")),
+        }
+        seen = self.start(LD_PRELOAD=LIBRARY)
+        wait_until(lambda: self.at("list", str(seen))[0] == 0, "a process in the list")
+        pids = [pid for _, pid in expected]
+        self.assertEqual(self.findings(*pids, seen), expected)
+        self.assertEqual(self.findings(seen), set())
+
+    def test_a_socket_that_cannot_be_seen(self):
+        if os.geteuid() != 0 or not shutil.which("unshare"):
+            self.skipTest("takes root and unshare")
+        self.daemon()
+        script = f"mount -t tmpfs none {self.dir} && LD_PRELOAD={LIBRARY} exec sh -c 'echo; read x'"
+        pid = self.start("unshare", "--mount", "sh", "-c", script)
+        self.assertEqual(self.findings(pid), {("hidden-socket", pid)})
+
+    def test_processes_that_are_not(self):
+        self.daemon()
+        status, out, err = self.at("doctor", "4194305")
+        self.assertEqual((status, out), (1, "nothing found; processes looked at: 0\n"))
+        self.assertIn("process 4194305: there is none", err)
+
+
+class Manual(unittest.TestCase):
+    def test_names_every_finding(self):
+        with open(os.path.join(SOURCE, "docs", "troubleshooting.md"), encoding="utf-8") as file:
+            headings = re.findall(r"^### (\S+)$", file.read(), re.MULTILINE)
+        self.assertEqual(sorted(headings), sorted(every_finding()))
+        with open(os.path.abspath(__file__), encoding="utf-8") as file:
+            tested = set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', file.read()))
+        self.assertLessEqual(set(every_finding()), tested)
+
+
+if __name__ == "__main__":
+    unittest.main()

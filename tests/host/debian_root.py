@@ -1,0 +1,64 @@
+"""A Debian root to boot: made with debootstrap out of the archive that this host itself is set up for, and kept.
+
+No host name stands here: mirror, release and proxy are what apt says they are.
+"""
+import os
+import shutil
+import subprocess
+
+# An init, the service that is preloaded, what the packages depend on, and perl (always there) as a crowd.
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "procps", "redis-server", "libuv1", "libcjson1", "libsystemd0")
+
+
+def release():
+    with open("/etc/os-release", encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.strip().partition("=")
+            if name == "VERSION_CODENAME":
+                return value.strip('"')
+    raise RuntimeError("/etc/os-release names no release")
+
+
+def mirror(codename):
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Identifier: Packages"]
+    for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
+        uri, *rest = line.split()
+        if rest == [codename, "main"]:
+            return uri
+    raise RuntimeError(f"apt knows no archive for {codename}: no deb line, or apt-get update never ran")
+
+
+def proxies():
+    """Environment by which debootstrap's downloads go where apt's go."""
+    found = {}
+    for scheme in ("http", "https"):
+        command = ["apt-config", "shell", "value", f"Acquire::{scheme}::Proxy"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if said.startswith("value='") and len(said.strip()) > len("value=''"):
+            found[f"{scheme}_proxy"] = said.strip()[len("value='"):-1]
+    return found
+
+
+def make(folder, say):
+    """The pristine root below folder, made if it is not there or was made of other packages."""
+    root, stamp = os.path.join(folder, "root"), os.path.join(folder, "root.stamp")
+    codename = release()
+    wanted = " ".join((codename, *PACKAGES)) + "\n"
+    try:
+        with open(stamp, encoding="utf-8") as file:
+            if file.read() == wanted and os.path.isdir(root):
+                return root
+    except FileNotFoundError:
+        pass
+    uri = mirror(codename)
+    say(f"debootstrap {codename} {uri}")
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(folder, exist_ok=True)
+    command = ["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), codename, root, uri]
+    log = os.path.join(folder, "debootstrap.log")
+    with open(log, "wb") as out:
+        subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=True, env={**os.environ, **proxies()},
+                       timeout=1800)
+    with open(stamp, "w", encoding="utf-8") as file:
+        file.write(wanted)
+    return root

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over the files that a build folder compiles, and prints what it finds.
+
+usage: check_tidy.py BUILD [JOBS]
+
+A file that is compiled several times in the same way is looked at once. Skipped (77) where clang-tidy is not
+installed.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import tree
+
+NOISE = re.compile(r"^(\d+ warnings? generated\.|Suppressed \d+ |Use -header-filter|\d+ warnings treated as errors)")
+
+
+def ways(entry):
+    """What of a command decides on what clang-tidy sees: definitions, includes, language."""
+    words = shlex.split(entry["command"])
+    keep = [w for w in words if re.match(r"-[DIUx]|-include|-std|-isystem|-f", w) and not w.endswith("_EXPORTS")]
+    return entry["file"], tuple(keep)
+
+
+def entries(build):
+    """The build's commands for files of this tree, one for each file and way."""
+    with open(build / "compile_commands.json", encoding="utf-8") as file:
+        commands = json.load(file)
+    inside = [e for e in commands if pathlib.Path(e["file"]).is_relative_to(tree.ROOT)]
+    # What the build itself has written there is not the project's text.
+    inside = [e for e in inside if not pathlib.Path(e["file"]).is_relative_to(build)]
+    return list({ways(entry): entry for entry in inside}.values())
+
+
+def check(database, name):
+    done = subprocess.run(["clang-tidy", "-quiet", "-p", database, name], capture_output=True, text=True, check=False)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if not NOISE.match(line)]
+    return "\n".join(said) if done.returncode else ""
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    if shutil.which("clang-tidy") is None:
+        print("clang-tidy is not installed")
+        sys.exit(77)
+    build = pathlib.Path(sys.argv[1]).resolve()
+    jobs = int(sys.argv[2]) if len(sys.argv) == 3 else os.cpu_count()
+    commands = entries(build)
+    names = sorted({entry["file"] for entry in commands})
+    with tempfile.TemporaryDirectory(prefix="hakmem-tidy-") as database:
+        with open(os.path.join(database, "compile_commands.json"), "w", encoding="utf-8") as file:
+            json.dump(commands, file)
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            findings = [said for said in pool.map(lambda name: check(database, name), names) if said]
+    for said in findings:
+        print(said)
+    print(f"{len(names)} files checked, {len(findings)} with findings")
+    sys.exit(1 if findings or not names else 0)
+
+
+if __name__ == "__main__":
+    main()
