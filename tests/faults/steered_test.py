@@ -91,11 +91,12 @@ def run_batch(plans):
 
 
 def run_without(rules):
-    """One process after the other, each without one thing."""
+    """One process after the other, each without one thing; they greet when they are under way."""
     daemon = Daemon(config=POLICY)
     try:
         for rule in rules:
-            env = clean_environment(HAKMEM_LIB=os.environ["HAKMEM_LIB"], HAKMEM_RUNTIME_DIR=daemon.run)
+            env = clean_environment(HAKMEM_LIB=os.environ["HAKMEM_LIB"], HAKMEM_RUNTIME_DIR=daemon.run,
+                                    HAKMEM_PUBLISH="work")
             done = subprocess.run([FAULTS, "--rule", rule, "--only", "none", WORK, "short"], env=env, text=True,
                                   stdin=subprocess.DEVNULL, capture_output=True, check=False)
             if done.returncode != 0 or "figures refused=0 " not in done.stdout:
