@@ -13,7 +13,8 @@
 
 extern "C" const char *hakmem_version(void) __attribute__((weak));
 
-namespace {
+namespace
+{
 
 void fail(const char *what)
 {
@@ -81,7 +82,7 @@ size_t fill()
     }
 }
 
-}
+} // namespace
 
 int main()
 {
@@ -94,7 +95,7 @@ int main()
         size_t again = fill();
         if (again < first / 2)
             fail("memory does not come back");
-        if (::operator new(size_t{200} << 20, std::nothrow) != nullptr)
+        if (::operator new (size_t{200} << 20, std::nothrow) != nullptr)
             fail("there was memory above the limit");
         try {
             throw std::runtime_error(std::string(500, 'e'));
