@@ -200,10 +200,10 @@ static unsigned do_jobs(unsigned jobs, const struct plan *plans, unsigned count)
         fflush(stdout);
         pid_t pid = fork();
         CHECK(pid >= 0, "fork: %s", strerror(errno));
-        for (unsigned at; pid == 0;) {
-            if ((at = atomic_fetch_add(&shared->next, 1)) >= count)
-                _exit(0);
-            run_once(&plans[at]);
+        if (pid == 0) {
+            for (unsigned at; (at = atomic_fetch_add(&shared->next, 1)) < count;)
+                run_once(&plans[at]);
+            _exit(0);
         }
     }
     for (unsigned i = 0; i < jobs; i++) {
