@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,8 +32,8 @@
 #define SHOWN      40 /* failures that are told in full */
 
 /* What may be left more than without failures, in KiB but for the first. Where all calls fail until memory is
- * back, munmap() and madvise() among them, addresses that nothing can be learnt of are given up with their
- * pages, at most what was mapped then. */
+ * back, munmap() and madvise() among them, or munmap() where purging is refused for good, addresses that
+ * nothing can be learnt of are given up with their pages, at most what was mapped then. */
 static const struct bounds {
     unsigned long long mappings, mapped, uncounted, rss;
 } usual_bounds = {24, 16 * 1024, 4 * 1024, 4 * 1024}, total_bounds = {24, 32 * 1024, 48 * 1024, 16 * 1024};
@@ -121,6 +122,17 @@ static const char *judge_left(const struct figures *now, const struct figures *u
     return now->rss > usual->rss + more->rss ? "pages were left" : NULL;
 }
 
+/* By a rule, for ever. */
+static bool purging_is_refused(void)
+{
+    const struct seccomp_data purge = {.nr = SYS_madvise, .args[2] = MADV_DONTNEED};
+    for (unsigned i = 0; i < rule_count; i++) {
+        if (rule_error(&rules[i], &purge) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* What is wrong with how a run ended; NULL: nothing. */
 static const char *judge(int status, const char *text, struct run *run, const struct figures *usual)
 {
@@ -130,7 +142,7 @@ static const char *judge(int status, const char *text, struct run *run, const st
         return "it failed";
     if (!read_figures(text, &run->figures))
         return "it said nothing of what it left";
-    bool total = run->plan.what == PLAN_ALL && run->plan.length == 0;
+    bool total = (run->plan.what == PLAN_ALL && run->plan.length == 0) || purging_is_refused();
     return usual != NULL ? judge_left(&run->figures, usual, total ? &total_bounds : &usual_bounds) : NULL;
 }
 
