@@ -24,8 +24,8 @@ TUNED = {"retain_bytes": 48 << 20, "bin_cap": 77}
 # What a system changes by itself, and what dpkg and the tools behind it leave for any package. The daemon's user
 # stays (files of its may), so do the lists it is in.
 NOT_OURS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/.pwd.lock",
-            "/etc/mtab", "/etc/ld.so.cache", "/etc/machine-id", "/var/lib/dpkg/", "/var/lib/systemd/", "/var/lib/redis/",
-            "/var/lib/private", "/var/lib/apt/", "/etc/systemd/network", "/etc/resolv.conf")
+            "/etc/mtab", "/etc/ld.so.cache", "/etc/machine-id", "/var/lib/dpkg/", "/var/lib/systemd/",
+            "/var/lib/redis/", "/var/lib/private", "/var/lib/apt/", "/etc/systemd/network", "/etc/resolv.conf")
 
 
 class Transcript:
@@ -248,7 +248,8 @@ systemctl daemon-reload && systemctl restart hakmemd""")
         pid = self.main_pid(REDIS)
         wait_until(lambda: self.listed(f"--unit {REDIS}").get(pid, {}).get("version") == self.current,
                    "redis-server on the new library")
-        expect(not self.run(f"grep 'libhakmem.*deleted' /proc/{pid}/maps || true", quiet=True).strip(), "the old library")
+        old = self.run(f"grep 'libhakmem.*deleted' /proc/{pid}/maps || true", quiet=True)
+        expect(not old.strip(), "the old library")
         self.ok(f"restarted, redis-server runs on {self.current}")
 
     def remove(self, before):
