@@ -7,7 +7,8 @@ import shutil
 import subprocess
 
 # An init, the service that is preloaded, what the packages depend on, and perl (always there) as a crowd.
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "procps", "redis-server", "libuv1", "libcjson1", "libsystemd0")
+PACKAGES = ("systemd", "systemd-sysv", "libpam-systemd", "dbus", "procps", "redis-server", "libuv1", "libcjson1",
+            "libsystemd0")
 
 
 def release():
