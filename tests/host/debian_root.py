@@ -55,7 +55,9 @@ def make(folder, say):
     say(f"debootstrap {codename} {uri}")
     shutil.rmtree(root, ignore_errors=True)
     os.makedirs(folder, exist_ok=True)
-    command = ["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), codename, root, uri]
+    # In a mount namespace of its own: what it mounts in the root must be nowhere else, and gone however it ends.
+    command = ["unshare", "--mount", "debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), codename,
+               root, uri]
     log = os.path.join(folder, "debootstrap.log")
     with open(log, "wb") as out:
         subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=True, env={**os.environ, **proxies()},
