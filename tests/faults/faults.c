@@ -252,6 +252,7 @@ static int run_all(unsigned sample, uint64_t seed, unsigned jobs)
         "left at most: %lld mappings, %lld KiB mapped, %lld KiB mapped and not counted, %lld KiB resident\n",
         atomic_load(&shared->mappings), atomic_load(&shared->mapped), atomic_load(&shared->uncounted),
         atomic_load(&shared->rss));
+    printf("counted: faults %u\n", atomic_load(&shared->faults));
     CHECK(atomic_load(&shared->faults) > 0, "nothing failed");
     return atomic_load(&shared->wrong) != 0;
 }
