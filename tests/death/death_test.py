@@ -59,4 +59,7 @@ if __name__ == "__main__":
     for row in listed:
         if not sys.argv[2:] or row.split("\t")[0] in sys.argv[2:]:
             add(*row.split("\t"))
-    unittest.main(argv=sys.argv[:1])
+    result = unittest.main(argv=sys.argv[:1], exit=False).result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    print(f"counted: misuse {result.testsRun}")
