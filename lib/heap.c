@@ -29,7 +29,8 @@ __thread struct hk_heap *hk_tls_heap __attribute__((tls_model("initial-exec"))) 
 static __thread struct hk_heap *own_heap __attribute__((tls_model("initial-exec")));
 static __thread uint8_t end_rounds __attribute__((tls_model("initial-exec")));
 static __thread bool late __attribute__((tls_model("initial-exec")));
-static __thread bool forked __attribute__((tls_model("initial-exec"))); /* and nothing done since */
+static __thread bool forked
+    __attribute__((tls_model("initial-exec"))); /* with own_heap; nothing done since */
 
 enum heap_state { HEAP_NONE = 0, HEAP_LIVE = 1, HEAP_POOLED = 2, HEAP_LOST = 3, HEAP_SHARED = 4 };
 
@@ -275,6 +276,6 @@ void hk_heap_after_fork(void)
     }
     if (own_heap != NULL)
         own_heap->slot = NULL;
-    forked = true;
+    forked = own_heap != NULL;
     hk_tls_heap = HK_EMPTY_HEAP;
 }

@@ -56,9 +56,9 @@ HK_EXPORT int posix_memalign(void **out, size_t align, size_t size)
         return EINVAL;
     int saved_errno = errno;
     void *p = hk_aligned(align, size);
-    errno = saved_errno;
     if (p == NULL)
-        return ENOMEM;
+        return errno = ENOMEM; /* as glibc's; there are programs that look there */
+    errno = saved_errno;
     *out = p;
     return 0;
 }

@@ -1,11 +1,12 @@
 /*
  * fork_test.c - forks at bad moments: in a signal handler that came in the middle of a call, by several
- * threads at once, beside threads that allocate and flush streams. Every child allocates, frees and ends
- * well.
+ * threads at once, beside threads that allocate and flush streams, before the first allocation of all. Every
+ * child allocates, frees and ends well.
  *
- * usage: fork_test handler|threads|flush
+ * usage: fork_test handler|threads|flush|early
  */
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -150,6 +151,27 @@ static void beside_streams(void)
         pthread_join(threads[i], NULL);
 }
 
+/* What the child then has is the child's own, and counted. */
+static void before_all_else(void)
+{
+    static void *blocks[20];
+    pid_t pid = fork();
+    CHECK(pid >= 0, "fork: %s", strerror(errno));
+    if (pid == 0) {
+        size_t before = mallinfo2().uordblks, sum = 0;
+        for (unsigned i = 0; i < HK_COUNT_OF(blocks); i++) {
+            blocks[i] = malloc(160 * (i + 1));
+            sum += malloc_usable_size(blocks[i]);
+        }
+        size_t now = mallinfo2().uordblks;
+        CHECK(now >= before + sum, "%zu bytes in use, after %zu and %zu more", now, before, sum);
+        for (unsigned i = 0; i < HK_COUNT_OF(blocks); i++)
+            free(blocks[i]);
+        _exit(0);
+    }
+    await(pid);
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "";
@@ -159,7 +181,9 @@ int main(int argc, char **argv)
         by_several_threads();
     else if (strcmp(how, "flush") == 0)
         beside_streams();
+    else if (strcmp(how, "early") == 0)
+        before_all_else();
     else
-        CHECK(false, "usage: fork_test handler|threads|flush");
+        CHECK(false, "usage: fork_test handler|threads|flush|early");
     return 0;
 }

@@ -1,9 +1,13 @@
 """What the tests of real programs share: running one with and without libhakmem.so, and what is not installed."""
+import contextlib
+import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -19,11 +23,28 @@ ELSEWHERE = "/usr/sbin:/usr/lib/postgresql/17/bin:/usr/lib/postgresql/16/bin:/us
 DEADLINE_S = 240
 
 
+class Clock:
+    """Seconds by the clock and of processor time that was waited for, from begin on. For the tables alone."""
+
+    def __init__(self):
+        self.wall, self.used = time.monotonic(), self.children()
+
+    @staticmethod
+    def children():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    def read(self):
+        return [round(time.monotonic() - self.wall, 1), round(self.children() - self.used, 1)]
+
+
 class Case(unittest.TestCase):
     """A test with a folder of its own, whose path is short enough for sockets."""
 
     maxDiff = 4000
-    programs = set()
+    programs = {}
+    spent = {False: [0.0, 0.0], True: [0.0, 0.0]}
+    timing = False
 
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="hkpre-", dir="/tmp")
@@ -34,8 +55,22 @@ class Case(unittest.TestCase):
         found = shutil.which(program) or shutil.which(program, path=ELSEWHERE)
         if found is None:
             self.skipTest(f"{program} is not installed")
-        Case.programs.add(os.path.basename(program))
+        Case.programs[os.path.basename(program)] = found
         return found
+
+    @staticmethod
+    @contextlib.contextmanager
+    def timed(preloaded):
+        """What is done inside is counted as time with or without the library, once."""
+        if Case.timing:
+            yield
+            return
+        clock, Case.timing = Clock(), True
+        try:
+            yield
+        finally:
+            Case.timing = False
+            Case.spent[preloaded] = [a + b for a, b in zip(Case.spent[preloaded], clock.read())]
 
     def path(self, *names):
         return os.path.join(self.dir, *names)
@@ -63,8 +98,9 @@ class Case(unittest.TestCase):
         more.setdefault("stdin", subprocess.DEVNULL)
         if "input" in more:
             del more["stdin"]
-        done = subprocess.run(command, env=self.environment(preloaded, **(env or {})), cwd=cwd or self.dir,
-                              capture_output=True, check=False, timeout=DEADLINE_S, **more)
+        with self.timed(preloaded):
+            done = subprocess.run(command, env=self.environment(preloaded, **(env or {})), cwd=cwd or self.dir,
+                                  capture_output=True, check=False, timeout=DEADLINE_S, **more)
         return done.returncode, done.stdout, done.stderr
 
     def same(self, command, **more):
@@ -86,7 +122,10 @@ class Case(unittest.TestCase):
 
     def both_ways(self, act):
         """act(preloaded, folder), in a folder of its own each: what it returns is the same."""
-        results = [act(preloaded, self.folder("with" if preloaded else "without")) for preloaded in (False, True)]
+        results = []
+        for preloaded in (False, True):
+            with self.timed(preloaded):
+                results.append(act(preloaded, self.folder("with" if preloaded else "without")))
         self.assertEqual(results[0], results[1])
         return results[0]
 
@@ -97,6 +136,22 @@ def counted(kind, *names):
         print(f"counted: {kind} {name}", flush=True)
 
 
+def package_version(path):
+    """The version of the package that a program is from, or nothing where packages know nothing of it."""
+    try:
+        owner = subprocess.run(["dpkg", "-S", os.path.realpath(path)], capture_output=True, text=True, check=True).stdout
+        name = owner.split(": ")[0].split(",")[0]
+        return subprocess.run(["dpkg-query", "-W", "-f=${Version}", name], capture_output=True, text=True,
+                              check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def ran(**facts):
+    """A line for the tables of docs/compatibility.md: tests/preload/compatibility.py gathers them."""
+    print("ran: " + json.dumps(facts, sort_keys=True), flush=True)
+
+
 def main():
     """Runs the tests named on the command line (all). A run in which all were skipped ends with status 77."""
     result = unittest.main(verbosity=2, exit=False).result
@@ -104,4 +159,7 @@ def main():
         sys.exit(77)
     if result.wasSuccessful():
         counted("programs", *sorted(Case.programs))
+        ran(test=" ".join(word.split("test_")[-1] for word in sys.argv[1:]) or os.path.basename(sys.argv[0])[:-len("_test.py")],
+            programs={name: package_version(path) for name, path in sorted(Case.programs.items())},
+            without=Case.spent[False], under=Case.spent[True])
     sys.exit(0 if result.wasSuccessful() else 1)

@@ -11,6 +11,7 @@ class CPython(Suite):
     """Its own allocator is switched off both times, so that the runs differ by the library alone."""
 
     name, package = "python3", "libpython3.11-testsuite"
+    what = "Debian's test package: some hundred modules, all that allocate, fork, start threads or call C much"
     python = "/usr/bin/python3"
     modules = """
         array ast asyncio atexit buffer builtin bytes bz2 call capi class codecs collections compile
@@ -49,6 +50,7 @@ class Perl(Suite):
     """The core's tests, with the packaged perl and its modules in the place of what they were made for."""
 
     name = package = source = "perl"
+    what = "the core's t/ folders base, comp, cmd, io, opbasic, op, mro, uni, re (source package, installed perl)"
     programs = ("perl",)
     folders = ("base", "comp", "cmd", "io", "opbasic", "op", "mro", "uni", "re")
 
@@ -90,6 +92,7 @@ class Perl(Suite):
 
 class Tcl(Suite):
     name, package, source = "tclsh", "tcl8.6", "tcl8.6"
+    what = "the core's tests but those of Windows and macOS (source package, installed tclsh)"
     programs = ("tclsh8.6",)
 
     def prepare(self):
@@ -111,6 +114,8 @@ class Tcl(Suite):
 
 class Ruby(Suite):
     name, package, source = "ruby", "ruby3.1", "ruby3.1"
+    what = ("the language's tests of memory, strings, threads, fibers, processes, input and output, and of its C "
+            "extensions (source package)")
     programs = ("ruby",)
     tests = """
         ruby/test_alias ruby/test_array ruby/test_bignum ruby/test_class ruby/test_continuation ruby/test_encoding
@@ -145,6 +150,7 @@ class Ruby(Suite):
 
 class Redis(Suite):
     name, package, source = "redis-server", "redis-server", "redis"
+    what = "its unit and integration tests but TLS, cluster and modules (source package, packaged server)"
     programs = ("redis-server", "redis-cli", "redis-benchmark", "tclsh8.6")
     left_out = ("unit/printver", "unit/tls", "unit/cluster", "unit/moduleapi", "integration/corrupt-dump-fuzzer",
                 "integration/convert", "integration/psync2", "integration/replication-4")
@@ -176,6 +182,7 @@ class Memcached(Suite):
     """Its tests want a server that takes an option which only the debugging one has."""
 
     name = package = source = "memcached"
+    what = "all of t/ (source package, packaged server)"
     programs = ("memcached", "perl", "gcc")
     server = """#!/bin/bash
 words=()

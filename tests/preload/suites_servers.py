@@ -21,6 +21,7 @@ class Postgres(Suite):
     """The regression tests of the SQL language: some two hundred scripts, up to twenty at once."""
 
     name, package, source = "postgres", "postgresql-15", "postgresql-15"
+    what = "the regression tests of SQL, initdb included, up to twenty connections at once (source package)"
     programs = ("postgres", "initdb", "psql", "gcc")
     root = "/usr/lib/postgresql/15"
 
@@ -63,6 +64,7 @@ class MariaDB(Suite):
     """A choice of the packaged suite: queries, many connections, InnoDB, temporary tables, stored programs, JSON."""
 
     name, package = "mariadbd", "mariadb-test"
+    what = "a choice of the packaged suite: queries, many connections, InnoDB, stored programs, JSON"
     programs = ("mariadbd", "mariadb", "perl")
     at = "/usr/share/mysql/mysql-test"
     tests = """
@@ -116,6 +118,7 @@ class StressNg(Suite):
     """A number of rounds of each, never a number of seconds; each verifies what it can."""
 
     name = package = "stress-ng"
+    what = "its malloc, mmap, fork, thread and data structure stressors, verified, a number of rounds each"
     programs = ("stress-ng",)
     rounds = {
         "malloc": 20000, "malloc-bytes": 0, "malloc-thresh": 0, "malloc-trim": 0, "mmap": 0,
@@ -124,7 +127,7 @@ class StressNg(Suite):
         "tsearch": 3, "lsearch": 1, "bsearch": 50, "qsort": 5, "heapsort": 3, "mergesort": 3, "judy": 2,
         "sparsematrix": 8, "str": 1500, "wcs": 300, "zlib": 5, "memfd": 2, "mlock": 500, "madvise": 6, "msync": 40,
         "full": 300, "vm-splice": 500, "dynlib": 100, "hash": 2000, "crypt": 20,
-        "shm": 20, "sem": 2000, "futex": 20000, "sigsegv": 4000, "sigabrt": 500, "sigchld": 3000,
+        "shm": 20, "futex": 20000, "sigsegv": 4000, "sigabrt": 500, "sigchld": 3000,
         "context": 500, "env": 40, "remap": 5, "stackmmap": 5, "zombie": 500,
     }
     options = {

@@ -10,9 +10,8 @@ on any allocator. It is the library's fault if it fails each time, and never fai
 """
 import os
 import sys
-import time
 
-from harness import counted
+from harness import Clock, counted, ran
 from suite import SUITES, Missing
 import suites_programs  # noqa: F401  fills SUITES
 import suites_servers  # noqa: F401  so does this
@@ -21,11 +20,11 @@ TRIES = 3
 
 
 class Outcome:
-    """What a run came to: the cases by their result, and the seconds it took."""
+    """What a run came to: the cases by their result, and the seconds it took, by the clock and of processor time."""
 
     def __init__(self):
         self.cases = {}
-        self.seconds = 0.0
+        self.seconds = [0.0, 0.0]
 
     def named(self, result):
         return {case for case, said in self.cases.items() if said == result}
@@ -33,10 +32,10 @@ class Outcome:
 
 def run(suite, units, preloaded):
     """All units, or those named. What a unit said last is kept in suite.folder for a look at it."""
-    made, begin = Outcome(), time.monotonic()
+    made, clock = Outcome(), Clock()
     for group in suite.groups(units):
         made.cases.update(suite.run(group, preloaded))
-    made.seconds = time.monotonic() - begin
+    made.seconds = clock.read()
     return made
 
 
@@ -54,11 +53,14 @@ def compare(suite, units):
             break
         again = sorted({suite.unit_of(case) for case in suspects})
         print(f"again, for {len(suspects)} cases that failed with the library alone: {sorted(suspects)[:20]}")
-        suspects &= worse(run(suite, again, False), run(suite, again, True))
+        suspects = suspects & worse(run(suite, again, False), run(suite, again, True))
     print(f"{suite.name} {suite.version()}: {len(plain.cases)} cases; without the library {len(plain.named('ok'))} "
-          f"pass, {len(plain.named('failed'))} fail, {plain.seconds:.0f} s; with it {len(ours.named('ok'))} pass, "
-          f"{len(ours.named('failed'))} fail, {ours.seconds:.0f} s; {len(first)} passed without it alone at first, "
+          f"pass, {len(plain.named('failed'))} fail, {plain.seconds[0]:.0f} s; with it {len(ours.named('ok'))} pass, "
+          f"{len(ours.named('failed'))} fail, {ours.seconds[0]:.0f} s; {len(first)} passed without it alone at first, "
           f"{len(suspects)} always")
+    ran(suite=suite.name, version=suite.version(), cases=len(plain.cases), passed=[len(plain.named("ok")),
+        len(ours.named("ok"))], failed=[len(plain.named("failed")), len(ours.named("failed"))], without=plain.seconds,
+        under=ours.seconds, at_first=sorted(first), always=sorted(suspects), what=suite.what)
     for case in sorted(suspects):
         print(f"fails with the library alone: {case}\n{suite.said_of(case)[-4000:]}")
     if not plain.named("ok"):

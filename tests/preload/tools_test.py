@@ -113,12 +113,13 @@ class Tools(Case):
         self.prepare()
         for line in TOOLS.strip().splitlines():
             words = shlex.split(line)
-            if not (shutil.which(words[0]) or shutil.which(words[0], path="/usr/sbin:/sbin")):
+            found = shutil.which(words[0]) or shutil.which(words[0], path="/usr/sbin:/sbin")
+            if not found:
                 continue
             with self.subTest(line):
                 plain, ours = self.run_one(words, False), self.run_one(words, True)
                 self.compare(words, plain, ours)
-                Case.programs.add(words[0])
+                Case.programs[words[0]] = found
 
 
 if __name__ == "__main__":
