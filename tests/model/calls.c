@@ -64,8 +64,7 @@ static void *by_posix_memalign(size_t size, size_t align, struct dice *d)
         return p;
     if (result != ENOMEM || p != (void *)d)
         violation(NULL, 0, "posix_memalign failed with %d and left %p", result, p);
-    errno = ENOMEM; /* as the others do */
-    return NULL;
+    return NULL; /* with errno set, as by the others */
 }
 
 static void *by_valloc(size_t size, size_t align, struct dice *d)
