@@ -121,7 +121,8 @@ class Ruby(Suite):
         ruby/test_alias ruby/test_array ruby/test_bignum ruby/test_class ruby/test_continuation ruby/test_encoding
         ruby/test_enumerator ruby/test_exception ruby/test_fiber ruby/test_file ruby/test_float ruby/test_gc
         ruby/test_gc_compact ruby/test_hash ruby/test_integer ruby/test_io ruby/test_io_buffer ruby/test_iterator
-        ruby/test_lazy_enumerator ruby/test_m17n ruby/test_marshal ruby/test_method ruby/test_module ruby/test_objectspace
+        ruby/test_lazy_enumerator ruby/test_m17n ruby/test_marshal ruby/test_method ruby/test_module
+        ruby/test_objectspace
         ruby/test_optimization ruby/test_pack ruby/test_parse ruby/test_proc ruby/test_process ruby/test_rand
         ruby/test_refinement ruby/test_regexp ruby/test_settracefunc ruby/test_signal ruby/test_sprintf ruby/test_string
         ruby/test_struct ruby/test_symbol ruby/test_syntax ruby/test_thread ruby/test_thread_cv ruby/test_thread_queue

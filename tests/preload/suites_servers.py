@@ -36,7 +36,8 @@ class Postgres(Suite):
         say = lambda what: subprocess.run([f"{self.root}/bin/pg_config", what], capture_output=True, text=True,
                                           check=True).stdout.strip()
         subprocess.run(["gcc", "-w", "-O1", "-fPIC", "-shared", "-I" + say("--includedir-server"),
-                        "-I" + say("--includedir"), "-o", f"{libraries}/regress.so", f"{self.at}/regress.c"], check=True)
+                        "-I" + say("--includedir"), "-o", f"{libraries}/regress.so", f"{self.at}/regress.c"],
+                       check=True)
         for name in ("refint.so", "autoinc.so"):
             shutil.copy(os.path.join(say("--pkglibdir"), name), libraries)
         if self.more:
@@ -74,7 +75,8 @@ class MariaDB(Suite):
         main.group_min_max main.handlersocket main.having main.information_schema main.innodb_mrr_cpk main.insert
         main.insert_select main.join main.join_cache main.join_outer main.key_cache main.kill main.limit main.loaddata
         main.lock main.log_tables main.merge main.multi_update main.myisam main.myisampack main.mysqldump main.null
-        main.olap main.order_by main.parser main.partition main.partition_innodb main.ps main.ps_1general main.query_cache
+        main.olap main.order_by main.parser main.partition main.partition_innodb main.ps main.ps_1general
+        main.query_cache
         main.range main.repair main.rowid_filter main.select main.sp main.sp-security main.sp_stress_case
         main.statistics main.status main.strict main.subselect main.subselect_innodb main.subselect_sj
         main.table_elim main.temp_table main.trigger main.truncate main.type_blob main.type_datetime main.type_varchar
@@ -103,7 +105,8 @@ class MariaDB(Suite):
         shutil.rmtree(self.path("var"), ignore_errors=True)
         return self.command(["perl", f"{self.at}/mariadb-test-run.pl", f"--vardir={self.path('var')}",
                              f"--tmpdir={self.path('t')}", "--force", "--max-test-fail=0", "--retry=0", "--parallel=2",
-                             "--suite-timeout=60", "--testcase-timeout=10", *group], preloaded, cwd=self.at, **self.more)
+                             "--suite-timeout=60", "--testcase-timeout=10", *group], preloaded, cwd=self.at,
+                            **self.more)
 
     def read(self, group, output):
         results = {"pass": "ok", "fail": "failed", "skipped": "skipped"}
@@ -130,7 +133,8 @@ class StressNg(Suite):
     options = {
         "malloc-bytes": ["--malloc", "2", "--malloc-ops", "400", "--malloc-bytes", "4m", "--malloc-max", "200",
                          "--malloc-touch"],
-        "malloc-thresh": ["--malloc", "2", "--malloc-ops", "30000", "--malloc-thresh", "4096", "--malloc-pthreads", "4"],
+        "malloc-thresh": ["--malloc", "2", "--malloc-ops", "30000", "--malloc-thresh", "4096", "--malloc-pthreads",
+                          "4"],
         "malloc-trim": ["--malloc", "2", "--malloc-ops", "50000", "--malloc-zerofree", "--malloc-pthreads", "2"],
         "mremap": ["--mremap", "2", "--mremap-ops", "100", "--mremap-bytes", "4m"],
         "mmap": ["--mmap", "2", "--mmap-ops", "40", "--mmap-bytes", "8m"],
