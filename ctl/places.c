@@ -97,8 +97,8 @@ bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
 
 bool hk_place_library_below(const char *root, char *buf, size_t size)
 {
-    static const char *const dirs[] = {HAKMEM_LIBDIR, ("/usr/" HAKMEM_RELATIVE_LIBDIR), "/usr/lib",
-                                       "/usr/local/lib"};
+    static const char below_usr[] = "/usr/" HAKMEM_RELATIVE_LIBDIR;
+    static const char *const dirs[] = {HAKMEM_LIBDIR, below_usr, "/usr/lib", "/usr/local/lib"};
     char path[2 * PATH_MAX];
     for (unsigned i = 0; i < 2 * HK_COUNT_OF(dirs); i++) {
         const char *dir = dirs[i / 2], *name = i % 2 ? PLAIN : LIBRARY;

@@ -14,10 +14,11 @@
 #include "daemon/memory.h"
 #include "daemon/proc.h"
 
-#define MESSAGE_BYTES   4096 /* a later hello may be longer than ours */
-#define ACCEPT_AT_ONCE  64
-#define GUESTS_MAX      128
-#define GUESTS_PER_USER 16
+#define MESSAGE_BYTES  4096 /* a later hello may be longer than ours */
+#define ACCEPT_AT_ONCE 64
+#define GUESTS_MAX     256 /* between their connecting and their hello a busy host may let others run for long \
+                            */
+#define GUESTS_PER_USER 128
 #define PATIENCE_NS     (5 * HK_NS_PER_S)
 #define TICK_MS         500
 #define HELLO_BURST_S   4
@@ -201,8 +202,11 @@ static void dismiss(struct hk_guest *guest)
     uv_close((uv_handle_t *)&guest->poll, on_guest_closed);
 }
 
-/* False while there is nothing to be read. */
-static bool listen_to(struct hk_guest *guest)
+#define LEFT "connected and left without a word"
+
+/* False while there is nothing to be read. silent: what is remembered of one that can say nothing any more.
+ */
+static bool listen_to(struct hk_guest *guest, const char *silent)
 {
     static struct letter letter;
     struct hk_daemon *daemon = guest->greeter->daemon;
@@ -211,7 +215,7 @@ static bool listen_to(struct hk_guest *guest)
         return false;
     if (error)
         hk_daemon_refuse(daemon, guest->cred.pid, guest->cred.uid,
-                         error == ENODATA || error == ECONNRESET ? "connected and left without a word"
+                         error == ENODATA || error == ECONNRESET ? silent
                                                                  : "its message could not be received");
     else
         read_letter(guest, &letter);
@@ -222,13 +226,17 @@ static void on_guest(uv_poll_t *poll, int status, int events)
 {
     struct hk_guest *guest = poll->data;
     (void)status, (void)events;
-    if (listen_to(guest))
+    if (listen_to(guest, LEFT))
         dismiss(guest);
 }
 
+/* What it has said by now is heard, and for what it says from now on it gets an error: no hello is lost
+ * unnoticed. */
 static void send_away(struct hk_guest *guest, const char *why)
 {
-    hk_daemon_refuse(guest->greeter->daemon, guest->cred.pid, guest->cred.uid, why);
+    shutdown(guest->fd, SHUT_RD);
+    if (!listen_to(guest, why))
+        hk_daemon_refuse(guest->greeter->daemon, guest->cred.pid, guest->cred.uid, why);
     dismiss(guest);
 }
 
@@ -277,7 +285,7 @@ static void welcome(struct hk_greeter *greeter, int fd)
     guest->came_ns = hk_now_ns();
     bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &guest->cred, &len) == 0;
     guest->user = hk_registry_user(&daemon->registry, guest->cred.uid, guest->came_ns);
-    bool done = !known || listen_to(guest);
+    bool done = !known || listen_to(guest, LEFT);
     if (done) {
         close(fd);
         free(guest);

@@ -405,7 +405,8 @@ static size_t give_run_open(uint32_t first, uint32_t n, size_t mapped)
 size_t hk_arena_give_run(uint32_t first, uint32_t superslabs, size_t mapped)
 {
     size_t gone = mapped;
-    if (hk_ss.holes >= HK_MAX_HOLES || hk_os_unmap(hk_superslab_start(first), mapped) != 0)
+    int holes = atomic_load_explicit(&hk_ss.holes, memory_order_relaxed);
+    if (holes >= HK_MAX_HOLES || hk_os_unmap(hk_superslab_start(first), mapped) != 0)
         gone = give_run_open(first, superslabs, mapped);
     else
         hk_arena_forget_run(first, superslabs, mapped);

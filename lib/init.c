@@ -11,6 +11,7 @@
 #include "lib/fork.h"
 #include "lib/heap.h"
 #include "lib/lock.h"
+#include "lib/options.h"
 #include "lib/params.h"
 #include "lib/publish.h"
 
@@ -62,7 +63,7 @@ __attribute__((constructor(101))) static void start(void)
     hk_control_init(trust_env);
     hk_heap_init();
     hk_fork_init();
-    if (ok)
+    if (ok || hk_options_get()->publish != HK_PUBLISH_START)
         hk_publish_start(trust_env);
     (void)atexit(at_exit);
 }

@@ -19,9 +19,9 @@ struct hk_ss {
     struct hk_lock lock;
     uint32_t end;           /* SuperSlabs below this have tables; hk_arena.slabs in SuperSlabs */
     _Atomic(uint32_t) open; /* SuperSlabs that are open */
-    int holes; /* runs of closed SuperSlabs below end: each splits a mapping. A little off in a forked child
-                */
-    int tails; /* huge runs whose last SuperSlab is mapped in part: each splits a mapping too */
+    _Atomic(int) holes; /* runs of closed SuperSlabs below end: each splits a mapping. Looked at without the
+                           lock too. A little off in a forked child */
+    int tails;          /* huge runs whose last SuperSlab is mapped in part: each splits a mapping too */
     _Atomic(uint32_t) moved; /* huge blocks moved by mremap; changed without the lock */
 };
 

@@ -141,6 +141,40 @@ class HostileTest(Case):
         self.assertLess(len(open_descriptors(self.server.pid)), len(self.before) + 150)
         self.still_well()
 
+    def connect(self, count):
+        """Connections to the hello socket that the daemon has taken, and that have said nothing yet."""
+        guests = []
+        for _ in range(count):
+            guest = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.addCleanup(guest.close)
+            guest.connect(os.path.join(self.server.run, "hello"))
+            guests.append(guest)
+        taken = len(self.before) + count
+        poll(lambda: len(open_descriptors(self.server.pid)) == taken, "the connections to be taken")
+        return guests
+
+    def test_many_that_are_slow(self):
+        # Starts of many programs at once on a busy host: each has connected before any gets to its hello.
+        for guest in self.connect(100):
+            guest.send(b"x")
+        poll(lambda: self.client.call("info")["hellos_refused_total"] == 100, "all to be heard")
+        self.assertEqual({r["reason"] for r in self.client.call("info")["last_refusals"]}, {"hello too short"})
+
+    def test_who_makes_room_is_heard_first(self):
+        first, second = self.connect(128)[:2]
+        os.kill(self.server.pid, signal.SIGSTOP)
+        for _ in range(2):
+            more = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.addCleanup(more.close)
+            more.connect(os.path.join(self.server.run, "hello"))
+        first.send(b"x")
+        os.kill(self.server.pid, signal.SIGCONT)
+        poll(lambda: self.client.call("info")["hellos_refused_total"] == 2, "two to make room")
+        reasons = [r["reason"] for r in self.client.call("info")["last_refusals"]]
+        self.assertEqual(set(reasons), {"hello too short", "said nothing while others came"})
+        with self.assertRaises(BrokenPipeError):
+            second.send(b"x")
+
     def test_lying_directory(self):
         self.survived("lying-directory")
 

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,12 +31,14 @@
 #define MOST_RULES 8
 #define SHOWN      40 /* failures that are told in full */
 
-/* What may be left more than without failures, in KiB but for the first. Where all calls fail until memory is
- * back, munmap() and madvise() among them, addresses that nothing can be learnt of are given up with their
- * pages, at most what was mapped then. */
+/* What may be left more than without failures, in KiB but for the first. Where munmap() and madvise() both
+ * fail at once, addresses that nothing can be learnt of are given up with their pages, at most what was
+ * mapped then: where all calls fail until memory is back, and where a rule refuses one of the two for good.
+ */
 static const struct bounds {
     unsigned long long mappings, mapped, uncounted, rss;
-} usual_bounds = {24, 16 * 1024, 4 * 1024, 4 * 1024}, total_bounds = {24, 32 * 1024, 48 * 1024, 16 * 1024};
+} usual_bounds = {24, 16 * 1024, 4 * 1024, 4 * 1024}, total_bounds = {24, 32 * 1024, 48 * 1024, 16 * 1024},
+  ruled_bounds = {24, 32 * 1024, 112 * 1024, 16 * 1024};
 
 struct figures {
     unsigned refused, fds, mappings;
@@ -121,6 +124,17 @@ static const char *judge_left(const struct figures *now, const struct figures *u
     return now->rss > usual->rss + more->rss ? "pages were left" : NULL;
 }
 
+static const struct bounds *bounds_of(const struct plan *plan)
+{
+    const struct seccomp_data purge = {.nr = SYS_madvise, .args[2] = MADV_DONTNEED},
+                              unmap = {.nr = SYS_munmap};
+    for (unsigned i = 0; i < rule_count; i++) {
+        if (rule_error(&rules[i], &purge) != 0 || rule_error(&rules[i], &unmap) != 0)
+            return &ruled_bounds;
+    }
+    return plan->what == PLAN_ALL && plan->length == 0 ? &total_bounds : &usual_bounds;
+}
+
 /* What is wrong with how a run ended; NULL: nothing. */
 static const char *judge(int status, const char *text, struct run *run, const struct figures *usual)
 {
@@ -130,8 +144,7 @@ static const char *judge(int status, const char *text, struct run *run, const st
         return "it failed";
     if (!read_figures(text, &run->figures))
         return "it said nothing of what it left";
-    bool total = run->plan.what == PLAN_ALL && run->plan.length == 0;
-    return usual != NULL ? judge_left(&run->figures, usual, total ? &total_bounds : &usual_bounds) : NULL;
+    return usual != NULL ? judge_left(&run->figures, usual, bounds_of(&run->plan)) : NULL;
 }
 
 static void note_most(_Atomic(long long) *most, long long value)

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -204,6 +205,14 @@ struct session {
     void *arg;
 };
 
+/* Calls that ask whether a descriptor is still the library's own: where that cannot be learnt it has to be
+ * left open, for it may have become the program's. */
+static bool asks_whose(const struct seccomp_data *data)
+{
+    return (data->nr == SYS_fcntl && data->args[1] == F_GET_SEALS) || data->nr == STAT_CALL ||
+           (data->nr == SYS_getsockopt && data->args[2] == SO_TYPE);
+}
+
 static int answer(const struct session *s, const struct seccomp_notif *asked)
 {
     const struct seccomp_data *data = &asked->data;
@@ -211,7 +220,7 @@ static int answer(const struct session *s, const struct seccomp_notif *asked)
         s->marked(s->arg, (unsigned)data->args[2]);
         return 0;
     }
-    if (!is_librarys((pid_t)asked->pid, data->instruction_pointer, s->library))
+    if (asks_whose(data) || !is_librarys((pid_t)asked->pid, data->instruction_pointer, s->library))
         return 0;
     return s->decide(s->arg, data, inject_find(data->nr));
 }

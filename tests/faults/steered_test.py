@@ -5,7 +5,8 @@ usage: steered_test.py FAULTS WORK
 
 Each makes one call less than it wants, or several. It goes on working, is greeted with in the end, does what
 the daemon's policy says, and leaves no descriptor. (The daemon lets no process under a filter greet it again:
-a successor's part is played in steered.c.)
+a successor's part is played in steered.c.) Then one for each thing that an old kernel or a filter may refuse for
+good: such a process need not be seen, and does its work.
 """
 
 import os
@@ -20,6 +21,9 @@ from harness import Daemon, RpcError, clean_environment, poll  # the real daemon
 
 FAULTS, WORK = sys.argv[1:]
 AT_ONCE = 24
+REFUSED = ("memfd_create:ENOSYS", "memfd_create/1&8:EINVAL", "fcntl/1=1033:EINVAL", "fcntl/1=1030:EINVAL",
+           "ftruncate:EFBIG", "socket:EACCES", "connect:EACCES", "sendmsg:EPERM", "getsockopt:EPERM",
+           "prlimit64:ENOSYS", "faccessat:EPERM", "madvise/2=23:EINVAL")
 POLICY = {"policies": [{"name": "all", "match": {}, "tunables": {"bin_cap": 64}}]}
 
 
@@ -86,6 +90,23 @@ def run_batch(plans):
         daemon.close()
 
 
+def run_without(rules):
+    """One process after the other, each without one thing; they greet when they are under way."""
+    daemon = Daemon(config=POLICY)
+    try:
+        for rule in rules:
+            env = clean_environment(HAKMEM_LIB=os.environ["HAKMEM_LIB"], HAKMEM_RUNTIME_DIR=daemon.run,
+                                    HAKMEM_PUBLISH="work")
+            done = subprocess.run([FAULTS, "--rule", rule, "--only", "none", WORK, "short"], env=env, text=True,
+                                  stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            if done.returncode != 0 or "figures refused=0 " not in done.stdout:
+                raise AssertionError(f"--rule {rule}: status {done.returncode}\n{done.stdout}{done.stderr}")
+            if re.search(r"^0 of ", done.stderr, re.MULTILINE):
+                raise AssertionError(f"--rule {rule}: nothing was refused")
+    finally:
+        daemon.close()
+
+
 def main():
     seed = int(os.environ.get("HAKMEM_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
     usual, _, calls = run_batch(["none"])[0]
@@ -101,6 +122,7 @@ def main():
             raise AssertionError(f"--only {plan}: {figures['fds']} descriptors, {usual['fds']} usually")
         faults += failed
     print(f"{len(plans)} runs, {faults} calls failed")
+    run_without(REFUSED)
     return 0 if faults else "nothing failed"
 
 

@@ -1,13 +1,17 @@
-# One of a crowd, run under hakmem by host_test.py: `crowd.pl idle` sleeps, `crowd.pl busy` works on its heap for ever.
+# One of a crowd, run under hakmem by host_test.py: `crowd.pl busy` works on its heap for ever, `crowd.pl idle` sleeps,
+# and works for a moment when it is sent SIGUSR1.
 use strict;
 use warnings;
 
-if ($ARGV[0] eq 'idle') {
-    sleep 3600 while 1;
-}
-my @blocks;
-my $turn = 0;
+my $idle = $ARGV[0] eq 'idle';
+my $turns = 0;
+$SIG{USR1} = sub { $turns = 40 };
+my (@blocks, $turn);
 while (1) {
+    if ($idle && $turns-- <= 0) {
+        sleep 3600;
+        next;
+    }
     for (1 .. 2000) {
         $blocks[int rand 4096] = 'x' x (16 + int rand 2000);
     }

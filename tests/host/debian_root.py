@@ -7,7 +7,8 @@ import shutil
 import subprocess
 
 # An init, the service that is preloaded, what the packages depend on, and perl (always there) as a crowd.
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "procps", "redis-server", "libuv1", "libcjson1", "libsystemd0")
+PACKAGES = ("systemd", "systemd-sysv", "libpam-systemd", "dbus", "procps", "redis-server", "libuv1", "libcjson1",
+            "libsystemd0")
 
 
 def release():
@@ -54,7 +55,9 @@ def make(folder, say):
     say(f"debootstrap {codename} {uri}")
     shutil.rmtree(root, ignore_errors=True)
     os.makedirs(folder, exist_ok=True)
-    command = ["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), codename, root, uri]
+    # In a mount namespace of its own: what it mounts in the root must be nowhere else, and gone however it ends.
+    command = ["unshare", "--mount", "debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), codename,
+               root, uri]
     log = os.path.join(folder, "debootstrap.log")
     with open(log, "wb") as out:
         subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=True, env={**os.environ, **proxies()},

@@ -20,12 +20,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 IDLE = BUSY = 25
 CROWD = "crowd.service"
 REDIS = "redis-server.service"
-TUNED = {"retain_bytes": 48 << 20, "bin_cap": 77}
+EXPOSURE = 2.0  # at most, of the daemon's unit, as systemd-analyze counts it
+USER = "alice"
 # What a system changes by itself, and what dpkg and the tools behind it leave for any package. The daemon's user
 # stays (files of its may), so do the lists it is in.
 NOT_OURS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/.pwd.lock",
-            "/etc/mtab", "/etc/ld.so.cache", "/etc/machine-id", "/var/lib/dpkg/", "/var/lib/systemd/", "/var/lib/redis/",
-            "/var/lib/private", "/var/lib/apt/", "/etc/systemd/network", "/etc/resolv.conf")
+            "/etc/mtab", "/etc/ld.so.cache", "/etc/machine-id", "/var/lib/dpkg/", "/var/lib/systemd/",
+            "/var/lib/redis/", "/var/lib/private", "/var/lib/apt/", "/etc/systemd/network", "/etc/resolv.conf")
 
 
 class Transcript:
@@ -64,6 +65,7 @@ class HostTest:
         self.transcript = transcript
         self.ok = transcript.ok
         self.previous, self.current = versions
+        self.told = {}
 
     # ---- looking ----
 
@@ -130,6 +132,9 @@ class HostTest:
                "hakmemd does not run as its own user")
         expect(self.run("systemctl --failed --no-legend", quiet=True).strip() == "", "a unit failed")
         self.ok("hakmemd is active, as a user of its own; no unit has failed")
+        self.run("systemd-analyze verify --man=no hakmemd.service hakmemd.socket")
+        self.run(f"systemd-analyze security --no-pager --threshold={int(EXPOSURE * 10)} hakmemd.service")
+        self.ok(f"systemd finds nothing wrong with its units, and an exposure of at most {EXPOSURE}")
 
     def enable(self):
         before = self.main_pid(REDIS)
@@ -154,23 +159,39 @@ class HostTest:
         self.run(f"hakmemctl tune --get {pid} bin_cap")
         self.ok("redis-server takes an operator's tuning over")
 
+    def tell_crowd(self, **values):
+        """The busy ones take it over; for the idle ones it is there when they work again."""
+        self.told = values
+        said = " ".join(f"{name}={value}" for name, value in values.items())
+        self.machine.attempt(f"hakmemctl tune --unit {CROWD} --wait 0s {said} | cut -c 12- | sort | uniq -c")
+        wait_until(lambda: len(self.tuned_crowd()) >= BUSY, "the busy ones to take tuning over")
+
+    def tuned_crowd(self):
+        """Those in which the values are in force."""
+        processes = self.ask(f"tune --get --unit {CROWD}")["processes"]
+        return {p["pid"] for p in processes
+                if all((p["tunables"][name]["value"], p["tunables"][name]["source"]) == (value, "operator")
+                       for name, value in self.told.items()) and p["generation_applied"] == p["generation_published"]}
+
+    def wake_crowd(self):
+        """Nobody tells the idle ones again: what they now take over was kept for them."""
+        untold = IDLE + BUSY + 1 - len(self.tuned_crowd())
+        expect(untold > IDLE, f"only {untold} of the crowd have yet to take tuning over: were they idle?")
+
+        def woken():
+            self.run("kill -USR1 $(pgrep -f 'crowd.pl idle')", quiet=True)
+            return len(self.tuned_crowd()) >= IDLE + BUSY
+
+        wait_until(woken, "the idle ones to take over what was said while they slept", 1)
+
     def gather(self):
         # No slash: found where the dynamic linker looks, whatever the architecture.
         self.run(f"systemd-run --unit={CROWD} --collect -E LD_PRELOAD=libhakmem.so.0 "
                  f"sh /packages/crowd.sh {IDLE} {BUSY}")
         count = IDLE + BUSY + 1  # the shell too
         wait_until(lambda: len(self.crowd()) == count, f"{count} processes of the crowd")
-        values = " ".join(f"{name}={value}" for name, value in TUNED.items())
-        self.machine.attempt(f"hakmemctl tune --unit {CROWD} --wait 20s {values}")
-        wait_until(lambda: len(self.tuned_crowd()) >= BUSY, "the busy ones to take tuning over")
+        self.tell_crowd(retain_bytes=48 << 20, bin_cap=77)
         self.ok(f"{count} processes of a unit are seen ({IDLE} idle, {BUSY} busy), and tuned together")
-
-    def tuned_crowd(self):
-        """Those in which the values are in force; what idle ones are to have is published and waits for them."""
-        processes = self.ask(f"tune --get --unit {CROWD}")["processes"]
-        return {p["pid"] for p in processes
-                if all((p["tunables"][name]["value"], p["tunables"][name]["source"]) == (value, "operator")
-                       for name, value in TUNED.items()) and p["generation_applied"] == p["generation_published"]}
 
     def restart_daemon(self):
         pids = set(self.crowd())
@@ -184,7 +205,37 @@ class HostTest:
             expect(hellos == 0, f"{hellos} processes had to say hello again")
             wait_until(lambda: len(self.tuned_crowd()) >= BUSY, "their tuning to be in force")
             self.ok(f"hakmemd was {what}: all {len(pids)} are back at once, none had to say hello, tuning is in force")
+        self.wake_crowd()
+        self.ok(f"the {IDLE} idle ones work again: what they were told before both is in force in them too")
         expect(self.tuned_by(self.main_pid(REDIS), "bin_cap") == (77, "operator"), "redis-server lost its tuning")
+
+    def user(self):
+        """A daemon of a user's own, and a service of his that greets it."""
+        self.run(f"useradd --create-home {USER} && loginctl enable-linger {USER}")
+        uid = self.run(f"id -u {USER}", quiet=True).strip()
+        self.machine.until(f"systemctl is-active user@{uid}.service", "the user's manager")
+        his = f"runuser -u {USER} -- env HOME=/home/{USER} XDG_RUNTIME_DIR=/run/user/{uid}"
+        tool = f"{his} hakmemctl --runtime-dir /run/user/{uid}/hakmem"
+        self.run(f"{his} systemd-analyze --user verify --man=no hakmemd.service hakmemd.socket")
+        self.run(f"{his} systemctl --user start hakmemd")
+        self.run(f"{tool} info")
+        self.run(f"""{his} sh -c 'mkdir -p ~/.config/systemd/user
+printf "[Service]\nExecStart=perl /packages/crowd.pl busy\n" >~/.config/systemd/user/web.service
+systemctl --user daemon-reload'""")
+        self.run(f"{tool} enable --user --reload web && {his} systemctl --user start web")
+
+        def pid():
+            return [p["pid"] for p in json.loads(self.run(f"{tool} list --json", quiet=True))["processes"]]
+
+        web = int(self.run(f"{his} systemctl --user show --value -p MainPID web", quiet=True))
+        wait_until(lambda: pid() == [web], "the user's service to be seen")
+        self.run(f"{tool} tune {web} bin_cap=44")
+        self.run(f"{his} systemctl --user restart hakmemd")
+        wait_until(lambda: pid() == [web], "the user's service to be back")
+        self.run(f"{tool} tune --get {web} bin_cap | grep -w 44")
+        self.run(f"{tool} disable --user --reload web && {his} systemctl --user stop web hakmemd.socket")
+        self.run(f"loginctl disable-linger {USER}; systemctl stop user@{uid}.service; userdel --remove {USER} 2>&1")
+        self.ok("a user's own hakmemd sees and tunes a service of his, also after a restart")
 
     def policies(self):
         self.run("""cat >/etc/hakmem/policy.d/redis.json <<'TEXT'
@@ -213,6 +264,7 @@ TEXT""")
     def watchdog(self):
         """With times that a test can wait for; what happens is the same."""
         pids = set(self.crowd())
+        self.tell_crowd(retain_bytes=40 << 20, bin_cap=66)
         self.run("""mkdir -p /run/systemd/system/hakmemd.service.d
 printf '[Service]\\nWatchdogSec=3\\nTimeoutStopSec=3\\n' >/run/systemd/system/hakmemd.service.d/test.conf
 systemctl daemon-reload && systemctl restart hakmemd""")
@@ -223,6 +275,7 @@ systemctl daemon-reload && systemctl restart hakmemd""")
         self.run("journalctl -u hakmemd -o cat | grep -i watchdog | tail -3")
         self.wait_crowd(pids, "after the watchdog")
         wait_until(lambda: len(self.tuned_crowd()) >= BUSY, "tuning to be in force again")
+        self.wake_crowd()
         self.redis_serves()
         self.run("rm -r /run/systemd/system/hakmemd.service.d; systemctl daemon-reload; systemctl restart hakmemd")
         self.wait_crowd(pids, "after the restart")
@@ -230,6 +283,7 @@ systemctl daemon-reload && systemctl restart hakmemd""")
 
     def upgrade(self):
         pid, pids = self.main_pid(REDIS), set(self.crowd())
+        self.tell_crowd(retain_bytes=32 << 20, bin_cap=55)
         expect(self.ask("info")["version"] == self.previous, "another version than was installed")
         self.run(f"dpkg -i /packages/{self.current}/*.deb")
         wait_until(lambda: self.ask("info")["version"] == self.current, "the new hakmemd")
@@ -241,6 +295,7 @@ systemctl daemon-reload && systemctl restart hakmemd""")
         self.machine.attempt(f"hakmemctl tune --unit {REDIS} --wait 0s bin_cap=99")
         self.wait_tuned(pid, "bin_cap", 99, "operator")
         wait_until(lambda: len(self.tuned_crowd()) >= BUSY, "tuning to be in force")
+        self.wake_crowd()
         self.ok(f"upgraded to {self.current} while services ran: none was disturbed, all are seen and tuned on the "
                 "library they began with")
         self.run(f"systemctl restart {REDIS}")
@@ -248,7 +303,8 @@ systemctl daemon-reload && systemctl restart hakmemd""")
         pid = self.main_pid(REDIS)
         wait_until(lambda: self.listed(f"--unit {REDIS}").get(pid, {}).get("version") == self.current,
                    "redis-server on the new library")
-        expect(not self.run(f"grep 'libhakmem.*deleted' /proc/{pid}/maps || true", quiet=True).strip(), "the old library")
+        old = self.run(f"grep 'libhakmem.*deleted' /proc/{pid}/maps || true", quiet=True)
+        expect(not old.strip(), "the old library")
         self.ok(f"restarted, redis-server runs on {self.current}")
 
     def remove(self, before):
@@ -270,7 +326,8 @@ systemctl daemon-reload && systemctl restart hakmemd""")
         self.ok("restarted, redis-server runs without hakmem, and kept its data")
         left = sorted(self.files() - before)
         expect(not left, "left behind: " + ", ".join(left[:20]))
-        expect(not self.run("systemctl list-unit-files --no-legend 'hakmem*'", quiet=True).strip(), "a unit is left")
+        units = self.run("systemctl list-unit-files --no-legend 'hakmem*' || true", quiet=True)
+        expect(not units.strip(), "a unit is left")
         expect(not self.run("find / -xdev -name '*hakmem*' -not -path '/proc/*' -not -path '/var/log/*' "
                             "-not -path '/var/lib/systemd/*'", quiet=True).strip(), "files of our name are left")
         expect(not self.run("pgrep -l hakmem || true", quiet=True).strip(), "a process is left")
@@ -283,6 +340,7 @@ systemctl daemon-reload && systemctl restart hakmemd""")
         self.tune()
         self.gather()
         self.restart_daemon()
+        self.user()
         self.policies()
         self.watchdog()
         self.upgrade()

@@ -68,7 +68,8 @@ class Machine:
         return self
 
     def _boot(self):
-        subprocess.run(["cp", "-a", "--reflink=auto", f"{self.pristine}/.", self.root], check=True)
+        subprocess.run(["cp", "-a", "--one-file-system", "--reflink=auto", f"{self.pristine}/.", self.root],
+                       check=True)
         command = ["systemd-nspawn", "--quiet", "--directory", self.root, "--machine", self.name, "--boot",
                    "--register=no", "--private-network", "--console=pipe", "--bind-ro", f"{self.bind}:/packages"]
         groups = None

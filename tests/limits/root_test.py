@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A root folder with a program, the libraries it needs, and nothing else: no /proc, /sys, /dev, /etc or /tmp.
 
-usage: root_test.py COMPARE UNDER PROGRAM [ARGUMENT...]
+usage: root_test.py [--mounts] COMPARE UNDER PROGRAM [ARGUMENT...]     --mounts: nor any other mount
 """
 
 import os
@@ -25,14 +25,15 @@ def copy_into(root, path):
 
 
 def main():
-    compare, under, program, *arguments = sys.argv[1:]
+    mounts = sys.argv[1:2] == ["--mounts"]
+    compare, under, program, *arguments = sys.argv[1 + mounts:]
     library = os.environ["HAKMEM_LIB"]
     root = tempfile.mkdtemp(prefix="hakmem-root-", dir="/tmp")
     try:
         for path in {program, library, *needed(program), *needed(library)}:
             copy_into(root, path)
-        return subprocess.run([sys.executable, compare, under, "--root", root, program, *arguments],
-                              check=False).returncode
+        options = ["--root", root] + ["--mounts"] * mounts
+        return subprocess.run([sys.executable, compare, under, *options, program, *arguments], check=False).returncode
     finally:
         shutil.rmtree(root)
 

@@ -3,8 +3,8 @@
 
 usage: secure_test.py PROGRAM     (linked with libhakmem.a)
 
-As user nobody: a copy that is owned by root and set-user-id, and one that is not, which shows that the same
-settings do something.
+As user nobody: copies that are owned by root and set-user-id or set-group-id, and one that is neither, which shows
+that the same settings do something.
 """
 
 import os
@@ -63,11 +63,12 @@ class Secure(unittest.TestCase):
     def test_a_program_with_more_rights_ignores_them(self):
         if os.statvfs(self.dir).f_flag & os.ST_NOSUID:
             self.skipTest(f"{self.dir} is mounted nosuid")
-        out, err = self.run_as_nobody(0o4755)
-        if out == "secure 0\n":
-            self.skipTest("set-user-id has no effect here")
-        self.assertEqual((out, err), ("secure 1\n", ""))
-        self.assertFalse(self.greeted())
+        for mode in (0o4755, 0o2755):
+            out, err = self.run_as_nobody(mode)
+            if out == "secure 0\n":
+                self.skipTest("set-user-id and set-group-id have no effect here")
+            self.assertEqual((out, err), ("secure 1\n", ""), f"mode {mode:o}")
+            self.assertFalse(self.greeted(), f"mode {mode:o}")
 
 
 if __name__ == "__main__":

@@ -7,17 +7,23 @@
  *                   a resource limit, soft and hard, in bytes or files; N may be "unlimited"
  *   --user UID      as that user and group, without others
  *   --no-aslr       addresses as they come
+ *   --no-thp        without transparent huge pages
  *   --root DIR      in DIR as its root
+ *   --mounts        with that root as the only mount there is, in a name space of its own
  *   --set A=B       a setting
  *   --plain         without the library
  */
 #include <errno.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/support/check.h"
@@ -60,6 +66,18 @@ static void become_user(const char *value)
         check_skip("not allowed to become user %s", value);
 }
 
+/* DIR becomes the root, and all else is unmounted: for this process, and those that it starts. */
+static void mount_only(const char *dir)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(dir, dir, NULL, MS_BIND, NULL) != 0)
+        check_skip("not allowed to mount: %s", strerror(errno));
+    CHECK(chdir(dir) == 0, "%s: %s", dir, strerror(errno));
+    if (syscall(SYS_pivot_root, ".", ".") != 0)
+        check_skip("not allowed to change the root: %s", strerror(errno));
+    CHECK(umount2(".", MNT_DETACH) == 0 && chdir("/") == 0, "the old root: %s", strerror(errno));
+}
+
 static void enter_root(const char *dir)
 {
     if (chroot(dir) != 0 || chdir("/") != 0)
@@ -69,6 +87,7 @@ static void enter_root(const char *dir)
 int main(int argc, char **argv)
 {
     const char *library = getenv("HAKMEM_LIB"), *user = NULL, *root = NULL;
+    bool mounts = false;
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -78,6 +97,14 @@ int main(int argc, char **argv)
         }
         if (strcmp(argv[i], "--no-aslr") == 0) {
             CHECK(personality(ADDR_NO_RANDOMIZE) != -1, "personality");
+            continue;
+        }
+        if (strcmp(argv[i], "--mounts") == 0) {
+            mounts = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--no-thp") == 0) {
+            CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "PR_SET_THP_DISABLE");
             continue;
         }
         if (strcmp(argv[i], "--user") == 0)
@@ -96,7 +123,7 @@ int main(int argc, char **argv)
     else
         setenv("HAKMEM_TEST_ANY_MALLOC", "1", 1);
     if (root != NULL)
-        enter_root(root);
+        (mounts ? mount_only : enter_root)(root);
     if (user != NULL)
         become_user(user);
     set_limits();

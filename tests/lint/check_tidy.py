@@ -24,9 +24,9 @@ NOISE = re.compile(r"^(\d+ warnings? generated\.|Suppressed \d+ |Use -header-fil
 
 
 def ways(entry):
-    """What of a command decides on what clang-tidy sees: definitions, includes, language."""
+    """What of a command decides on what clang-tidy finds: definitions and language."""
     words = shlex.split(entry["command"])
-    keep = [w for w in words if re.match(r"-[DIUx]|-include|-std|-isystem|-f", w) and not w.endswith("_EXPORTS")]
+    keep = [w for w in words if re.match(r"-[DUx]|-std", w) and not w.endswith("_EXPORTS")]
     return entry["file"], tuple(keep)
 
 
@@ -37,6 +37,8 @@ def entries(build):
     inside = [e for e in commands if pathlib.Path(e["file"]).is_relative_to(tree.ROOT)]
     # What the build itself has written there is not the project's text.
     inside = [e for e in inside if not pathlib.Path(e["file"]).is_relative_to(build)]
+    # A sanitizer's build has the same text, and gcc's options for it are not clang's.
+    inside = [e for e in inside if "-fsanitize=" not in e["command"]]
     return list({ways(entry): entry for entry in inside}.values())
 
 

@@ -46,7 +46,7 @@ static void wrong_alignments(struct dice *d)
     size_t align = check_hidden_size(3 + 4 * below(d, 1000));
     errno = UNTOUCHED;
     refused(aligned_alloc(align, 64), EINVAL, "aligned_alloc at an odd alignment");
-    refused(aligned_alloc(0, 64), EINVAL, "aligned_alloc at no alignment");
+    refused(aligned_alloc(check_hidden_size(0), 64), EINVAL, "aligned_alloc at no alignment");
     int bad[] = {posix_memalign(&p, align, 64), posix_memalign(&p, 0, 64), posix_memalign(&p, 4, 64)};
     int none = posix_memalign(&p, 64, check_hidden_size(SIZE_MAX - 4096));
     if (bad[0] != EINVAL || bad[1] != EINVAL || bad[2] != EINVAL || none != ENOMEM || p != before ||

@@ -87,7 +87,7 @@ static const char usage[] =
     "Calls every entry point of the allocator at random and checks what it gives.\n"
     "\n"
     "  --seed N       what everything follows from (HAKMEM_TEST_SEED, or a new one)\n"
-    "  --seconds N    how long to start new threads (3)\n"
+    "  --seconds N    how long to go on (3)\n"
     "  --ops N        in place of that: about how many operations in all\n"
     "  --threads N    how many at a time, 1 to 32 (4); with 1, figures are compared too\n"
     "  --sizes NAME   mixed, tiny, small, big, huge or edges (mixed)\n"
@@ -199,25 +199,20 @@ static void read_options(int argc, char **argv)
 
 /* ---- running ---- */
 
-static bool is_time(time_t end)
+static bool is_enough(void)
 {
-    if (model.ops != 0)
-        return atomic_load(&model_operations) >= model.ops;
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec >= end;
+    return model.ops != 0 ? atomic_load(&model_operations) >= model.ops : time_is_up();
 }
 
 static uint64_t run_many(void)
 {
     pthread_t running[WORKERS_MOST];
     uint64_t next = 1;
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    time_t end = ts.tv_sec + model.seconds;
+    if (model.ops == 0)
+        set_time(model.seconds);
     for (unsigned i = 0; i < model.threads; i++)
         running[i] = start_thread(next++, 0, false);
-    for (unsigned i = 0; !is_time(end); i = (i + 1) % model.threads) {
+    for (unsigned i = 0; !is_enough(); i = (i + 1) % model.threads) {
         pthread_join(running[i], NULL);
         running[i] = start_thread(next++, 0, false);
     }

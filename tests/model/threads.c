@@ -2,6 +2,7 @@
 #include "tests/model/threads.h"
 
 #include <sys/mman.h>
+#include <time.h>
 
 #include "tests/model/calls.h"
 #include "tests/model/random.h"
@@ -9,12 +10,33 @@
 
 #define LIFE_LEAST  2000
 #define LIFE_SPREAD 60000
-#define LAST_ROUND  3 /* rounds of destructors; PTHREAD_DESTRUCTOR_ITERATIONS is 4 */
+#define LOOK_EVERY  64 /* operations between two looks at the clock */
+#define LAST_ROUND  3  /* rounds of destructors; PTHREAD_DESTRUCTOR_ITERATIONS is 4 */
 
 _Atomic(bool) stop_threads;
 _Thread_local struct worker *self;
 static _Thread_local unsigned rounds;
 static pthread_key_t end_key;
+static time_t end_time;
+
+/* ---- time ---- */
+
+static time_t now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec;
+}
+
+void set_time(unsigned seconds)
+{
+    end_time = now() + seconds;
+}
+
+bool time_is_up(void)
+{
+    return end_time != 0 && now() >= end_time;
+}
 
 /* ---- the end ---- */
 
@@ -102,13 +124,20 @@ static uint64_t life(uint64_t number)
     return LIFE_LEAST + below(&d, one_in(&d, 3) ? 1000 : LIFE_SPREAD);
 }
 
+static bool goes_on(const struct worker *w)
+{
+    if (w->operation % LOOK_EVERY == 0 && !w->in_child && time_is_up())
+        atomic_store(&stop_threads, true);
+    return w->operation < w->last && !atomic_load_explicit(&stop_threads, memory_order_relaxed);
+}
+
 static void *run(void *arg)
 {
     struct worker *w = self = arg;
     rounds = 0;
     if (w->counts)
         call_figures(&w->other_blocks, &w->other_bytes);
-    while (w->operation < w->last && !atomic_load_explicit(&stop_threads, memory_order_relaxed))
+    while (goes_on(w))
         step(w);
     atomic_fetch_add(&model_operations, w->operation);
     bequeath(w);

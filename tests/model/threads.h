@@ -20,7 +20,11 @@ void run_children_threads(uint64_t number, uint64_t operations);
 /* Frees what the worker has. */
 void release_all(struct worker *w);
 
-/* No thread is to begin another operation. */
+/* No thread is to begin another operation; threads see to it themselves once time is up. */
 extern _Atomic(bool) stop_threads;
+
+/* Lets time be up in so many seconds; without it, it never is. */
+void set_time(unsigned seconds);
+bool time_is_up(void);
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compilers build this project under libhakmem.so, many at once: what they make is the same, bit by bit. A browser."""
+"""Compilers build this project under libhakmem.so, many at once; what they make is the same. And a browser."""
 import os
 import shutil
 
@@ -18,8 +18,8 @@ const canvas = document.createElement('canvas');
 canvas.width = canvas.height = 200;
 const draw = canvas.getContext('2d');
 for (let i = 0; i < 500; i++) { draw.fillStyle = `hsl(${i} 80% 50%)`; draw.fillRect(i % 200, i * 7 % 200, 20, 9); }
-const drawn = canvas.toDataURL().length > 1000 ? 'drawn ' : 'blank ';
-document.body.append(drawn, all.size, ' ', JSON.stringify([...all]).length);
+document.body.append(canvas.toDataURL().length > 1000 ? 'drawn ' : 'blank ', all.size, ' ',
+                     JSON.stringify([...all]).length);
 </script>"""
 
 

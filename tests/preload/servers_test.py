@@ -105,8 +105,8 @@ class Servers(Case):
 
             redis = begin(preloaded, folder)
             ask("--pipe", input=redis_commands())
-            load = self.start([bench, "-s", "s", "-q", "-n", "1000000", "-c", "10", "-P", "4", "-r", "3000", "-d",
-                               "200", "-t", "set,incr,lpush,sadd,hset,zadd,lpop,mset", "-l"], preloaded, folder)
+            load = self.start([bench, "-s", "s", "-q", "-n", "1000000", "-c", "10", "-P", "4", "-r", "3000",
+                               "-d", "200", "-t", "set,incr,lpush,sadd,hset,zadd,lpop,mset", "-l"], preloaded, folder)
             for command in ("bgrewriteaof", "bgsave") * 3:
                 self.wait_until(idle, redis, "the last child has ended")
                 ask(command)

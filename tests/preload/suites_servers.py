@@ -76,11 +76,11 @@ class MariaDB(Suite):
         main.insert_select main.join main.join_cache main.join_outer main.key_cache main.kill main.limit main.loaddata
         main.lock main.log_tables main.merge main.multi_update main.myisam main.myisampack main.mysqldump main.null
         main.olap main.order_by main.parser main.partition main.partition_innodb main.ps main.ps_1general
-        main.query_cache
-        main.range main.repair main.rowid_filter main.select main.sp main.sp-security main.sp_stress_case
-        main.statistics main.status main.strict main.subselect main.subselect_innodb main.subselect_sj
-        main.table_elim main.temp_table main.trigger main.truncate main.type_blob main.type_datetime main.type_varchar
-        main.union main.update main.user_var main.variables main.view main.win main.xa main.xml innodb.innodb
+        main.query_cache main.range main.repair main.rowid_filter main.select main.sp main.sp-security
+        main.sp_stress_case main.statistics main.status main.strict main.subselect main.subselect_innodb
+        main.subselect_sj main.table_elim main.temp_table main.trigger main.truncate main.type_blob main.type_datetime
+        main.type_varchar main.union main.update main.user_var main.variables main.view main.win main.xa main.xml
+        innodb.innodb
         innodb.alter_table innodb.blob-crash innodb.foreign_key innodb.innodb-index innodb.innodb_bug30423
         innodb.innodb_mysql innodb.innodb-lock innodb.innodb_buffer_pool_resize innodb.innodb_bulk_create_index
         innodb.temporary_table innodb.truncate innodb.purge innodb.insert_debug json.json_no_table
@@ -105,8 +105,8 @@ class MariaDB(Suite):
         shutil.rmtree(self.path("var"), ignore_errors=True)
         return self.command(["perl", f"{self.at}/mariadb-test-run.pl", f"--vardir={self.path('var')}",
                              f"--tmpdir={self.path('t')}", "--force", "--max-test-fail=0", "--retry=0", "--parallel=2",
-                             "--suite-timeout=60", "--testcase-timeout=10", *group], preloaded, cwd=self.at,
-                            **self.more)
+                             "--suite-timeout=60", "--testcase-timeout=10", *group],
+                            preloaded, cwd=self.at, **self.more)
 
     def read(self, group, output):
         results = {"pass": "ok", "fail": "failed", "skipped": "skipped"}
@@ -136,8 +136,8 @@ class StressNg(Suite):
     options = {
         "malloc-bytes": ["--malloc", "2", "--malloc-ops", "400", "--malloc-bytes", "4m", "--malloc-max", "200",
                          "--malloc-touch"],
-        "malloc-thresh": ["--malloc", "2", "--malloc-ops", "30000", "--malloc-thresh", "4096", "--malloc-pthreads",
-                          "4"],
+        "malloc-thresh": ["--malloc", "2", "--malloc-ops", "30000", "--malloc-thresh", "4096",
+                          "--malloc-pthreads", "4"],
         "malloc-trim": ["--malloc", "2", "--malloc-ops", "50000", "--malloc-zerofree", "--malloc-pthreads", "2"],
         "mremap": ["--mremap", "2", "--mremap-ops", "100", "--mremap-bytes", "4m"],
         "mmap": ["--mmap", "2", "--mmap-ops", "40", "--mmap-bytes", "8m"],

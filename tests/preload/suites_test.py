@@ -40,7 +40,7 @@ def run(suite, units, preloaded):
 
 
 def worse(plain, ours):
-    """Cases that passed without the library and did not with it: that failed, or were not reached."""
+    """Cases that passed without the library and not with it: they failed, or were not reached."""
     return plain.named("ok") - ours.named("ok") - ours.named("skipped")
 
 

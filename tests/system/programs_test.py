@@ -32,6 +32,13 @@ sys.stdin.read()
 os._exit(0)
 """
 
+# Does nothing until it is sent a line.
+IDLE = WORK + """
+print("ready", flush=True)
+sys.stdin.readline()
+work()
+"""
+
 # Two of them, the second forked by the first, which it does not outlive.
 FAMILY = WORK + """
 end, held_open = os.pipe()
@@ -212,6 +219,21 @@ class Programs(Case):
         status, out, _ = self.ask("tune", "--pid", str(busy[0].pid), "--reset", "--json")
         self.assertEqual((status, json.loads(out)["results"][0]["status"]), (0, "applied"))
         wait_until(lambda: self.tuned(busy[0].pid) == (100, "default"), "the default to come back")
+
+    def test_what_an_idle_program_has_yet_to_hear_outlives_a_daemon(self):
+        idle = self.preload(sys.executable, "-c", IDLE)
+        idle.stdout.readline()
+        self.find("the program", lambda p: p["pid"] == idle.pid)
+        out = self.ask("tune", "--pid", str(idle.pid), "refill_batch=300", "--wait", "0s", "--json")[1]
+        self.assertEqual(json.loads(out)["results"][0]["status"], "pending")
+        self.daemon.kill()
+        self.daemon.wait(120)
+        self.daemon = self.start_daemon()
+        self.assertEqual(self.listed(), [])
+        idle.stdin.write(b"\n")
+        idle.stdin.flush()
+        self.find("the program that was idle", lambda p: p["pid"] == idle.pid)
+        wait_until(lambda: self.tuned(idle.pid) == (300, "operator"), "what was said while it was idle")
 
     def test_a_prefork_family_outlives_a_daemon(self):
         parent = self.preload(sys.executable, "-c", FAMILY)
