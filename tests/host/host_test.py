@@ -179,7 +179,7 @@ class HostTest:
         expect(untold > IDLE, f"only {untold} of the crowd have yet to take tuning over: were they idle?")
 
         def woken():
-            self.run("kill -USR1 $(pgrep -f 'crowd.pl idle')", quiet=True)
+            self.run("kill -USR1 $(pgrep -f 'crowd[.]pl idle')", quiet=True)
             return len(self.tuned_crowd()) >= IDLE + BUSY
 
         wait_until(woken, "the idle ones to take over what was said while they slept", 1)
