@@ -63,4 +63,4 @@ class Builds(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main("builds.")

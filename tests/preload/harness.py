@@ -138,8 +138,11 @@ def counted(kind, *names):
 
 def package_version(path):
     """The version of the package that a program is from, or nothing where packages know nothing of it."""
+    path = os.path.realpath(path)
     try:
-        owner = subprocess.run(["dpkg", "-S", os.path.realpath(path)], capture_output=True, text=True, check=True).stdout
+        # Of what was in /bin once, packages know the old path.
+        owner = subprocess.run(["dpkg", "-S", path, path.removeprefix("/usr")], capture_output=True, text=True,
+                               check=False).stdout
         name = owner.split(": ")[0].split(",")[0]
         return subprocess.run(["dpkg-query", "-W", "-f=${Version}", name], capture_output=True, text=True,
                               check=True).stdout
@@ -152,14 +155,16 @@ def ran(**facts):
     print("ran: " + json.dumps(facts, sort_keys=True), flush=True)
 
 
-def main():
-    """Runs the tests named on the command line (all). A run in which all were skipped ends with status 77."""
+def main(prefix=""):
+    """Runs the tests named on the command line (all); what ctest calls one begins with the prefix. A run in which all
+    were skipped ends with status 77."""
     result = unittest.main(verbosity=2, exit=False).result
     if result.wasSuccessful() and result.testsRun and len(result.skipped) == result.testsRun:
         sys.exit(77)
     if result.wasSuccessful():
         counted("programs", *sorted(Case.programs))
-        ran(test=" ".join(word.split("test_")[-1] for word in sys.argv[1:]) or os.path.basename(sys.argv[0])[:-len("_test.py")],
+        names = [prefix + word.split("test_")[-1] for word in sys.argv[1:]]
+        ran(test=" ".join(names) or os.path.basename(sys.argv[0]).removesuffix("_test.py"),
             programs={name: package_version(path) for name, path in sorted(Case.programs.items())},
             without=Case.spent[False], under=Case.spent[True])
     sys.exit(0 if result.wasSuccessful() else 1)

@@ -22,7 +22,8 @@ class Missing(Exception):
 
 class Suite:
     """name: how it is called; package: whose version is shown; programs: what has to be there; source: the source
-    package whose tests these are, where the packages contain none; what: what of it is run, for the table in docs/compatibility.md."""
+    package whose tests these are, where the packages contain none; what: what of it is run, for the table
+    in docs/compatibility.md."""
 
     name = package = source = what = None
     programs = ()

@@ -115,14 +115,17 @@ class MariaDB(Suite):
 
 
 class StressNg(Suite):
-    """A number of rounds of each, never a number of seconds; each verifies what it can."""
+    """A number of rounds of each, never a number of seconds; each verifies what it can.
+
+    Not brk: it writes below where the program's break was at first, and relies on malloc to have memory there.
+    """
 
     name = package = "stress-ng"
     what = "its malloc, mmap, fork, thread and data structure stressors, verified, a number of rounds each"
     programs = ("stress-ng",)
     rounds = {
         "malloc": 20000, "malloc-bytes": 0, "malloc-thresh": 0, "malloc-trim": 0, "mmap": 0,
-        "mmapmany": 4, "mremap": 0, "brk": 100000, "fork": 4000, "vfork": 4000, "clone": 40, "pthread": 400,
+        "mmapmany": 4, "mremap": 0, "fork": 4000, "vfork": 4000, "clone": 40, "pthread": 400,
         "daemon": 200, "exec": 300, "vm": 2000, "list": 20, "tree": 3, "skiplist": 100, "hsearch": 100,
         "tsearch": 3, "lsearch": 1, "bsearch": 50, "qsort": 5, "heapsort": 3, "mergesort": 3, "judy": 2,
         "sparsematrix": 8, "str": 1500, "wcs": 300, "zlib": 5, "memfd": 2, "mlock": 500, "madvise": 6, "msync": 40,
