@@ -17,6 +17,7 @@
 
 /* SuperSlabs: at 64 MiB a step costs within 4 % of opening all at once (measured). */
 #define MAX_OPEN_STEP 32
+#define HUGE_FROM_OPEN 16 /* SuperSlabs */
 
 struct hk_arena hk_arena HK_EARLY;
 
@@ -50,13 +51,20 @@ uintptr_t hk_arena_map_places(uintptr_t end)
 
 /* ---- opening for slabs ---- */
 
+/* A large program fills what it opens; a small one may never touch the second half of its only one. */
+static bool is_for_huge_pages(void)
+{
+    uint64_t thp = hk_param(HK_TUNE_thp);
+    return thp == HK_THP_MADVISE || (thp == HK_THP_LARGE && hk_ss.open >= HUGE_FROM_OPEN);
+}
+
 /* Opens up to n SuperSlabs at first, which are closed. 0, or -errno with nothing opened. */
 static int open_at(uint32_t first, uint32_t n)
 {
     int err = hk_os_map_at(hk_superslab_start(first), n * HK_SUPERSLAB_BYTES);
     if (err != 0)
         return err;
-    if (hk_param(HK_TUNE_thp) != 0)
+    if (is_for_huge_pages())
         hk_os_advise_huge(hk_superslab_start(first), n * HK_SUPERSLAB_BYTES, true);
     hk_ss_count_mapped(n, n * HK_SUPERSLAB_BYTES);
     hk_ss.open += n;

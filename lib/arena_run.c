@@ -222,7 +222,7 @@ static int fill_run(uint32_t first, uint32_t n, size_t bytes, struct hk_run *run
 
 static void advise_run(uint32_t first, size_t mapped)
 {
-    if (hk_param(HK_TUNE_thp) != 0)
+    if (hk_param(HK_TUNE_thp) == HK_THP_MADVISE)
         hk_os_advise_huge(hk_superslab_start(first), mapped, true);
 }
 

@@ -51,7 +51,7 @@ void hk_clear(void *p, size_t bytes)
 {
     size_t whole = bytes & ~(hk_page_bytes - 1), at = 0;
     /* Huge pages are not to be broken up. */
-    if (hk_param(HK_TUNE_thp) != 0)
+    if (hk_param(HK_TUNE_thp) == HK_THP_MADVISE)
         whole = 0;
     for (size_t n; at < whole; at += n) {
         n = whole - at < STRETCH ? whole - at : STRETCH;

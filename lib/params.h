@@ -14,6 +14,9 @@
 #include "lib/size_class.h"
 #include "shm/layout.h"
 
+/* Values of the tunable thp, in the order of its names. */
+enum hk_thp { HK_THP_OFF, HK_THP_MADVISE, HK_THP_LARGE };
+
 struct hk_bin_params {
     hk_au16 batch; /* blocks a refill takes at most */
     hk_au16 cap;   /* blocks a bin may hold */

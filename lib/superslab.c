@@ -181,6 +181,17 @@ void hk_slabs_give(uint32_t first, unsigned n)
     hk_index_raise_rows(hk_index_free_rows(now, all_resident), superslab);
 }
 
+/* Some of its slabs are about to be purged while others are in use: what was a huge page is so no longer, nor made
+ * one again behind our back (khugepaged fills in what is missing) until the SuperSlab is opened anew. */
+static void break_huge_page(uint32_t superslab, unsigned at, unsigned n)
+{
+    if (hk_param(HK_TUNE_thp) == HK_THP_OFF || n == HK_SLABS_PER_SUPERSLAB ||
+        atomic_load(&hk_superslab_at(superslab)->resident) != HK_ALL_SLABS)
+        return;
+    hk_os_split_huge(hk_superslab_start(superslab) + at * HK_SLAB_BYTES, n * HK_SLAB_BYTES);
+    hk_os_advise_huge(hk_superslab_start(superslab), HK_SUPERSLAB_BYTES, false);
+}
+
 /* Purges one run of slabs that are in nobody's hands but ours. */
 static size_t purge_run(uint32_t superslab, unsigned at, unsigned n)
 {
@@ -189,6 +200,7 @@ static size_t purge_run(uint32_t superslab, unsigned at, unsigned n)
     bool lazily = hk_param(HK_TUNE_purge_kind) == 1;
     size_t bytes = n * HK_SLAB_BYTES;
     uint32_t first = superslab * HK_SLABS_PER_SUPERSLAB + at;
+    break_huge_page(superslab, at, n);
     if (hk_os_purge(hk_slab_start(first), bytes, lazily) != 0) {
         hk_slabs_give(first, n); /* locked pages, or a filter: they stay */
         return 0;

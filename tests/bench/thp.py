@@ -18,7 +18,7 @@ import tuning
 
 ROWS = ("random-mixed-far", "table", "burst-random-128m", "big-1m-pages", "big-64m-pages", "drift-random", "redis",
         "python", "start")
-SETTINGS = ("thp=off", "thp=madvise")
+SETTINGS = ("thp=off", "thp=madvise", "thp=large")
 COUNTS = {"thp_fault_alloc": "faulted in", "thp_fault_fallback": "not to be had", "thp_split_page": "split",
           "thp_deferred_split_page": "partly given back", "compact_stall": "stalls", "pgfault": "page faults"}
 

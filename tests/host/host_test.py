@@ -179,7 +179,7 @@ class HostTest:
         expect(untold > IDLE, f"only {untold} of the crowd have yet to take tuning over: were they idle?")
 
         def woken():
-            self.run("kill -USR1 $(pgrep -f 'crowd.pl idle')", quiet=True)
+            self.run("kill -USR1 $(pgrep -f 'crowd[.]pl idle')", quiet=True)
             return len(self.tuned_crowd()) >= IDLE + BUSY
 
         wait_until(woken, "the idle ones to take over what was said while they slept", 1)
@@ -189,7 +189,9 @@ class HostTest:
         self.run(f"systemd-run --unit={CROWD} --collect -E LD_PRELOAD=libhakmem.so.0 "
                  f"sh /packages/crowd.sh {IDLE} {BUSY}")
         count = IDLE + BUSY + 1  # the shell too
-        wait_until(lambda: len(self.crowd()) == count, f"{count} processes of the crowd")
+        # Each its own family: until it runs its program, one is a child of the shell's, and would be told as that.
+        wait_until(lambda: [pid == p["family"] for pid, p in self.crowd().items()] == [True] * count,
+                   f"{count} processes of the crowd")
         self.tell_crowd(retain_bytes=48 << 20, bin_cap=77)
         self.ok(f"{count} processes of a unit are seen ({IDLE} idle, {BUSY} busy), and tuned together")
 

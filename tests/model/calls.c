@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/model/claims.h"
 #include "tests/model/cxx_names.h"
@@ -63,14 +64,21 @@ static void *by_posix_memalign(size_t size, size_t align, struct dice *d)
         return p;
     if (result != ENOMEM || p != (void *)d)
         violation(NULL, 0, "posix_memalign failed with %d and left %p", result, p);
-    errno = ENOMEM; /* as the others do */
-    return NULL;
+    return NULL; /* with errno set, as by the others */
 }
 
 static void *by_valloc(size_t size, size_t align, struct dice *d)
 {
     (void)align;
-    return one_in(d, 2) ? valloc(size) : pvalloc(size);
+    (void)d;
+    return valloc(size);
+}
+
+static void *by_pvalloc(size_t size, size_t align, struct dice *d)
+{
+    (void)align;
+    (void)d;
+    return pvalloc(size);
 }
 
 static void *by_new(size_t size, size_t align, struct dice *d)
@@ -104,15 +112,17 @@ static void *by_aligned_new(size_t size, size_t align, struct dice *d)
     }
 }
 
-/* aligned: 0 never, 1 to the page, 2 as asked for. */
+/* aligned: 0 never, 1 to the page, 2 as asked for. pages: the size is rounded up to whole pages. */
 static const struct way {
     allocate_fn *call;
     unsigned weight, aligned;
-    bool zeroes;
+    bool zeroes, pages;
 } ways[] = {
-    {by_malloc, 40, 0, false},       {by_calloc, 14, 0, true},   {by_realloc, 6, 0, false},
-    {by_aligned_alloc, 4, 2, false}, {by_memalign, 4, 2, false}, {by_posix_memalign, 4, 2, false},
-    {by_valloc, 2, 1, false},        {by_new, 8, 0, false},      {by_aligned_new, 4, 2, false},
+    {by_malloc, 40, 0, false, false},  {by_calloc, 14, 0, true, false},
+    {by_realloc, 6, 0, false, false},  {by_aligned_alloc, 4, 2, false, false},
+    {by_memalign, 4, 2, false, false}, {by_posix_memalign, 4, 2, false, false},
+    {by_valloc, 1, 1, false, false},   {by_pvalloc, 1, 1, false, true},
+    {by_new, 8, 0, false, false},      {by_aligned_new, 4, 2, false, false},
 };
 
 static const struct way *choose_way(struct dice *d)
@@ -136,11 +146,23 @@ static size_t choose_align(struct dice *d)
                     : (size_t)16 << below(d, 4);
 }
 
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What a call asks for by naming a size; nothing is as much as a byte to those that round up. */
+static size_t asked(const struct way *way, size_t size)
+{
+    size_t page = page_bytes();
+    return way->pages ? ((size != 0 ? size : 1) + page - 1) / page * page : size;
+}
+
 static size_t least_align(const struct way *way, size_t align)
 {
     if (way->aligned == 0)
         return 16;
-    return way->aligned == 1 ? 4096 : align;
+    return way->aligned == 1 ? page_bytes() : align;
 }
 
 static void check_errno(const struct block *b, bool succeeded, const char *call)
@@ -181,7 +203,7 @@ bool call_allocate(struct block *b, size_t size, struct dice *d)
     const struct way *way = choose_way(d);
     size_t align = choose_align(d);
     atomic_store(&b->state, BLOCK_BUSY);
-    b->size = size;
+    b->size = asked(way, size);
     b->usable = 0;
     b->align = least_align(way, align);
     errno = UNTOUCHED;
@@ -211,11 +233,12 @@ static void *resized(struct block *b, size_t size, struct dice *d)
 void call_resize(struct block *b, size_t size, struct dice *d)
 {
     struct block old = *b;
+    size = size != 0 ? size : 1; /* else it is a free */
     call_verify(b);
     atomic_store(&b->state, BLOCK_BUSY);
     unclaim(b);
     errno = UNTOUCHED;
-    unsigned char *p = resized(b, size != 0 ? size : 1, d);
+    unsigned char *p = resized(b, size, d);
     check_errno(b, p != NULL, "realloc");
     if (p == NULL) {
         b->size = size;
