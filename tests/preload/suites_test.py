@@ -45,6 +45,8 @@ def worse(plain, ours):
 
 
 def compare(suite, units):
+    parts = len(suite.units())
+    what = suite.what if len(units) == parts else f"{len(units)} parts of {parts}: {suite.what}"
     plain = run(suite, units, False)
     ours = run(suite, units, True)
     suspects = first = worse(plain, ours)
@@ -60,7 +62,7 @@ def compare(suite, units):
           f"{len(suspects)} always")
     ran(suite=suite.name, version=suite.version(), cases=len(plain.cases), passed=[len(plain.named("ok")),
         len(ours.named("ok"))], failed=[len(plain.named("failed")), len(ours.named("failed"))], without=plain.seconds,
-        under=ours.seconds, at_first=sorted(first), always=sorted(suspects), what=suite.what)
+        under=ours.seconds, at_first=sorted(first), always=sorted(suspects), what=what)
     for case in sorted(suspects):
         print(f"fails with the library alone: {case}\n{suite.said_of(case)[-4000:]}")
     if not plain.named("ok"):
