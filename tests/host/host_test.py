@@ -219,7 +219,8 @@ class HostTest:
         self.run(f"useradd --create-home {USER} && loginctl enable-linger {USER}")
         uid = self.run(f"id -u {USER}", quiet=True).strip()
         self.machine.until(f"systemctl is-active user@{uid}.service", "the user's manager")
-        his = f"runuser -u {USER} -- env HOME=/home/{USER} XDG_RUNTIME_DIR=/run/user/{uid}"
+        home = self.run(f"echo ~{USER}", quiet=True).strip()
+        his = f"runuser -u {USER} -- env HOME={home} XDG_RUNTIME_DIR=/run/user/{uid}"
         tool = f"{his} hakmemctl --runtime-dir /run/user/{uid}/hakmem"
         self.run(f"{his} systemd-analyze --user verify --man=no hakmemd.service hakmemd.socket")
         self.run(f"{his} systemctl --user start hakmemd")
