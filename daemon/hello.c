@@ -16,8 +16,9 @@
 
 #define MESSAGE_BYTES  4096 /* a later hello may be longer than ours */
 #define ACCEPT_AT_ONCE 64
-#define GUESTS_MAX     256 /* between their connecting and their hello a busy host may let others run for long \
-                            */
+#define GUESTS_MAX                                                                                           \
+    256 /* between their connecting and their hello a busy host may let others run for long                  \
+         */
 #define GUESTS_PER_USER 128
 #define PATIENCE_NS     (5 * HK_NS_PER_S)
 #define TICK_MS         500

@@ -5,7 +5,7 @@ use warnings;
 
 my $idle = $ARGV[0] eq 'idle';
 my $turns = 0;
-$SIG{USR1} = sub { $turns = 40 };
+$SIG{USR1} = sub { $turns = 20 };
 my (@blocks, $turn);
 while (1) {
     if ($idle && $turns-- <= 0) {

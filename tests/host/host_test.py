@@ -18,6 +18,7 @@ from machine import DEADLINE_S, Failure, Machine, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 IDLE = BUSY = 25
+ASLEEP_MS = 5000  # much longer than a turn of a busy one
 CROWD = "crowd.service"
 REDIS = "redis-server.service"
 EXPOSURE = 2.0  # at most, of the daemon's unit, as systemd-analyze counts it
@@ -161,6 +162,8 @@ class HostTest:
 
     def tell_crowd(self, **values):
         """The busy ones take it over; for the idle ones it is there when they work again."""
+        wait_until(lambda: sum(p["idle_ms"] > ASLEEP_MS for p in self.crowd().values()) > IDLE,
+                   "the idle ones to sleep")
         self.told = values
         said = " ".join(f"{name}={value}" for name, value in values.items())
         self.machine.attempt(f"hakmemctl tune --unit {CROWD} --wait 0s {said} | cut -c 12- | sort | uniq -c")
@@ -216,7 +219,8 @@ class HostTest:
         self.run(f"useradd --create-home {USER} && loginctl enable-linger {USER}")
         uid = self.run(f"id -u {USER}", quiet=True).strip()
         self.machine.until(f"systemctl is-active user@{uid}.service", "the user's manager")
-        his = f"runuser -u {USER} -- env HOME=/home/{USER} XDG_RUNTIME_DIR=/run/user/{uid}"
+        home = self.run(f"echo ~{USER}", quiet=True).strip()
+        his = f"runuser -u {USER} -- env HOME={home} XDG_RUNTIME_DIR=/run/user/{uid}"
         tool = f"{his} hakmemctl --runtime-dir /run/user/{uid}/hakmem"
         self.run(f"{his} systemd-analyze --user verify --man=no hakmemd.service hakmemd.socket")
         self.run(f"{his} systemctl --user start hakmemd")
