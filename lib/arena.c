@@ -16,7 +16,7 @@
 #include "lib/window.h"
 
 /* SuperSlabs: at 64 MiB a step costs within 4 % of opening all at once (measured). */
-#define MAX_OPEN_STEP 32
+#define MAX_OPEN_STEP  32
 #define HUGE_FROM_OPEN 16 /* SuperSlabs */
 
 struct hk_arena hk_arena HK_EARLY;

@@ -47,8 +47,9 @@ int hk_os_random(void *to, size_t bytes);
 /* Advice on transparent huge pages for a range. */
 int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted);
 
-/* Has a huge page that these pages, which nobody needs any more, are part of taken apart at once. Without it the
- * system keeps all of a huge page until the last of it goes, or memory runs short, while RSS says otherwise. */
+/* Has a huge page that these pages, which nobody needs any more, are part of taken apart at once. Without it
+ * the system keeps all of a huge page until the last of it goes, or memory runs short, while RSS says
+ * otherwise. */
 int hk_os_split_huge(uintptr_t addr, size_t bytes);
 
 /* Makes a range of a shared mapping present and writable, so that no store to it can fault for want of

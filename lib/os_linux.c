@@ -143,8 +143,8 @@ int hk_os_advise_huge(uintptr_t addr, size_t bytes, bool wanted)
     return advise((void *)addr, bytes, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
-/* Of the kinds of advice, this one splits (Linux 4.5, mm/huge_memory.c: madvise_free_huge_pmd()); what it says of
- * the pages themselves is overtaken by their purge. */
+/* Of the kinds of advice, this one splits (Linux 4.5, mm/huge_memory.c: madvise_free_huge_pmd()); what it
+ * says of the pages themselves is overtaken by their purge. */
 int hk_os_split_huge(uintptr_t addr, size_t bytes)
 {
     return advise((void *)addr, bytes, MADV_FREE);

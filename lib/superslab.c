@@ -181,8 +181,8 @@ void hk_slabs_give(uint32_t first, unsigned n)
     hk_index_raise_rows(hk_index_free_rows(now, all_resident), superslab);
 }
 
-/* Some of its slabs are about to be purged while others are in use: what was a huge page is so no longer, nor made
- * one again behind our back (khugepaged fills in what is missing) until the SuperSlab is opened anew. */
+/* Some of its slabs are about to be purged while others are in use: what was a huge page is so no longer, nor
+ * made one again behind our back (khugepaged fills in what is missing) until the SuperSlab is opened anew. */
 static void break_huge_page(uint32_t superslab, unsigned at, unsigned n)
 {
     if (hk_param(HK_TUNE_thp) == HK_THP_OFF || n == HK_SLABS_PER_SUPERSLAB ||
