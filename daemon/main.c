@@ -5,6 +5,9 @@
 #include "daemon/lifecycle.h"
 #include "daemon/memory.h"
 
+/* As of a wrong command line: no restart mends it, and the unit asks for none (RestartPreventExitStatus=). */
+#define WRONG_CONFIG 2
+
 /* Reads the configuration; returns how many problems there are, printed to stderr. */
 static unsigned load(struct hk_daemon *daemon)
 {
@@ -38,7 +41,7 @@ int main(int argc, char **argv)
     int status = hk_options_read(&daemon->options, argc, argv);
     if (status < 0 && load(daemon) > 0) {
         hk_config_clear(&daemon->config);
-        status = EXIT_FAILURE;
+        status = WRONG_CONFIG;
     }
     if (status < 0 && daemon->options.check_config) {
         status = hk_config_print(&daemon->config, stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -161,7 +161,7 @@ class CheckConfigTest(Case):
             ]
         }"""
         status, out, err, daemon = self.check(text)
-        self.assertEqual((status, out), (1, ""))
+        self.assertEqual((status, out), (2, ""))
         file = daemon.config_file
         for line in (
             f"{file}:2: interval_ms: 5 is out of range, 20..60000",
@@ -185,7 +185,7 @@ class CheckConfigTest(Case):
     def test_problems_of_all_files(self):
         status, _, err, daemon = self.check('{"interval_ms": true}', a__json='{"policies": 3}',
                                             b__json="/* without end")
-        self.assertEqual(status, 1)
+        self.assertEqual(status, 2)
         self.assertIn(f"{daemon.config_file}:1: interval_ms", err)
         self.assertIn("/policy.d/a.json:1: policies: an array is wanted", err)
         self.assertIn("/policy.d/b.json:1:1: this comment does not end", err)
@@ -193,12 +193,12 @@ class CheckConfigTest(Case):
     def test_missing_file(self):
         done = subprocess.run([HAKMEMD, "--config", "/nonexistent/hakmemd.json", "--check-config"],
                               capture_output=True, env=clean_environment())
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn(b"/nonexistent/hakmemd.json: No such file or directory", done.stderr)
 
     def test_does_not_start_with_a_bad_file(self):
         daemon = self.daemon(config="{", wait=False)
-        self.assertEqual(daemon.popen.wait(60), 1)
+        self.assertEqual(daemon.popen.wait(60), 2)
         self.assertIn("not JSON", daemon.log())
         self.assertFalse(os.path.exists(daemon.control))
 

@@ -73,6 +73,17 @@ class Units(UnitsCase):
                 self.assertIn(("ConditionFileIsExecutable", os.path.join(self.prefix, "sbin/hakmemd")),
                               self.settings(self.path(unit, user)))
 
+    def test_what_is_wrong_is_not_tried_again(self):
+        """A command line or a configuration that the daemon will not have keeps it from being restarted."""
+        wrong = os.path.join(self.root, "wrong.json")
+        with open(wrong, "w", encoding="utf-8") as f:
+            f.write("{")
+        for arguments in (("--no-such-option",), ("--config", wrong)):
+            status = run(HAKMEMD, "--runtime-dir", os.path.join(self.root, "none"), *arguments).returncode
+            for user in (False, True):
+                settings = dict(self.settings(self.path(UNITS[0], user)))
+                self.assertEqual(settings["RestartPreventExitStatus"], str(status), arguments)
+
     def test_nothing_was_left_in_a_template(self):
         for directory, _, names in os.walk(self.prefix):
             for name in names:
