@@ -120,7 +120,7 @@ def command_line():
     words = iter(sys.argv[1:])
     kept = []
     for word in words:
-        if word in ("--build", "--note"):
+        if word in ("--build", "--note", "--json"):
             next(words, None)
         else:
             kept.append(word)
