@@ -96,8 +96,8 @@ const struct hk_command hk_commands[] = {
      .summary = "what is wrong, why, and what to do",
      .details =
          "Looks at the daemon, at the processes it sees, and at those of yours that should be on hakmem and "
-         "that it does not see. Each finding has a name, by which the manual's page on troubleshooting says "
-         "more. Ends with 0 where nothing is found, else with 1.",
+         "that it does not see. Each finding has a name, under which troubleshooting.md, in the project's "
+         "documentation, says more. Ends with 0 where nothing is found, else with 1.",
      .groups = EVERYWHERE | HK_GROUP_SELECT,
      .words = HK_WORDS_PIDS,
      .run = hk_cmd_doctor},
