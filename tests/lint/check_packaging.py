@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that what the packages say agrees with the tree: symbols, their version, parts of the install rules."""
+"""Checks that what the packages say agrees with the tree: symbols, their version, parts of the install rules;
+and that the page on the units lists the events of the journal.
+"""
 
 import re
 
@@ -9,6 +11,8 @@ CONTROL = "packaging/debian/control"
 RULES = "packaging/debian/rules"
 SYMBOLS = "packaging/debian/libhakmem0.symbols"
 SONAME = "libhakmem.so.0"
+EVENTS = "daemon/events.def"
+JOURNAL = "docs/systemd.md"
 
 
 def check_symbols(report):
@@ -41,11 +45,21 @@ def check_packages(report):
         report.add("ctl/places.c", 0, f"hakmemctl does not look for {SONAME}")
 
 
+def check_events(report):
+    """What is written to the journal is what the page on it lists."""
+    events = set(re.findall(r'^HK_EVENT\(\w+, *"([a-z-]+)"', tree.read(EVENTS), re.M))
+    table = re.search(r"^\| event \|.*?\n\n", tree.read(JOURNAL), re.M | re.S)[0]
+    listed = {name for row in table.split("\n")[2:-2] for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
+    for name in sorted(events ^ listed):
+        report.add(JOURNAL, 0, f"{name} is in its table of events or in {EVENTS}, and not in both")
+
+
 def main():
     report = tree.Report()
     check_symbols(report)
     check_packages(report)
-    report.finish(4)
+    check_events(report)
+    report.finish(6)
 
 
 if __name__ == "__main__":
