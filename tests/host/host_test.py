@@ -162,7 +162,7 @@ class HostTest:
 
     def tell_crowd(self, **values):
         """The busy ones take it over; for the idle ones it is there when they work again."""
-        wait_until(lambda: sum(p["idle_ms"] > ASLEEP_MS for p in self.crowd().values()) > IDLE,
+        wait_until(lambda: sum((p["idle_ms"] or 0) > ASLEEP_MS for p in self.crowd().values()) > IDLE,
                    "the idle ones to sleep")
         self.told = values
         said = " ".join(f"{name}={value}" for name, value in values.items())
