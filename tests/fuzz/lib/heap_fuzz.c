@@ -170,12 +170,26 @@ static void burst(struct input *in)
 static void tune(struct input *in)
 {
     static const char *const settings[][2] = {
-        {"refill_batch", "1"},     {"refill_batch", "1000"},      {"refill_batch.64", "4096"},
-        {"bin_cap", "2"},          {"bin_cap", "8192"},           {"bin_bytes", "4096"},
-        {"bin_bytes", "16777216"}, {"heap_cache_bytes", "65536"}, {"heap_cache_bytes", "1073741824"},
-        {"retain_bytes", "0"},     {"retain_bytes", "67108864"},  {"retain_percent", "0"},
-        {"purge_kind", "free"},    {"purge_kind", "dontneed"},    {"soft_limit_bytes", "1"},
-        {"soft_limit_bytes", "0"}, {"big_cache_bytes", "0"},      {"big_cache_bytes", "16777216"},
+        {"refill_batch", "1"},
+        {"refill_batch", "1000"},
+        {"refill_batch.64", "4096"},
+        {"bin_cap", "2"},
+        {"bin_cap", "8192"},
+        {"bin_bytes", "4096"},
+        {"bin_bytes", "16777216"},
+        {"heap_cache_bytes", "65536"},
+        {"heap_cache_bytes", "1073741824"},
+        {"retain_bytes", "0"},
+        {"retain_bytes", "67108864"},
+        {"retain_percent", "0"},
+        {"purge_kind", "free"},
+        {"purge_kind", "dontneed"},
+        {"soft_limit_bytes", "1"},
+        {"soft_limit_bytes", "0"},
+        {"big_cache_bytes", "0"},
+        {"big_cache_bytes", "16777216"},
+        {"thp", "large"},
+        {"thp", "off"},
     };
     const char *const *s = settings[input_byte(in) % HK_COUNT_OF(settings)];
     enum hk_value_error error;
