@@ -23,9 +23,11 @@ void fail(const char *what)
 }
 
 /* Destroyed after main, when the library's own end may have come. */
-struct Registry {
+class Registry
+{
     std::map<std::string, std::vector<int>> entries;
 
+  public:
     Registry()
     {
         for (int i = 0; i < 1000; i++)

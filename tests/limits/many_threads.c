@@ -33,6 +33,16 @@ static void release(void *arg)
         free(h->blocks[i]);
 }
 
+/* In the allocator, or between two calls. */
+static _Noreturn void until_cancelled(void)
+{
+    for (;;) {
+        free(malloc(100));
+        free(malloc(60000));
+        pthread_testcancel();
+    }
+}
+
 static void *work(void *arg)
 {
     struct held *h = arg;
@@ -45,11 +55,8 @@ static void *work(void *arg)
         pattern_fill(h->blocks[i], size, n * BLOCKS + i);
     }
     atomic_store(&h->allocated, true);
-    while (n % 3 == 0) { /* until it is cancelled, in the allocator or between two calls */
-        free(malloc(100));
-        free(malloc(60000));
-        pthread_testcancel();
-    }
+    if (n % 3 == 0)
+        until_cancelled();
     pthread_cleanup_pop(1);
     return h;
 }
