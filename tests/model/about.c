@@ -131,6 +131,7 @@ static const struct {
     {"purge_kind", "free", 0},
     {"purge_kind", "dontneed", 0},
     {"thp", "madvise", 0},
+    {"thp", "large", 0},
     {"thp", "off", 0},
     {"soft_limit_bytes", "1", 0},
     {"soft_limit_bytes", "16MiB", 0},
