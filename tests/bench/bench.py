@@ -47,8 +47,8 @@ def parse_arguments():
                       "daemon that samples ten times a second, against the same library built without")
     mode.add_argument("--sweep", action="store_const", dest="mode", const=tuning, help="each tunable with a few "
                       "values, over patterns that it concerns")
-    mode.add_argument("--thp", action="store_const", dest="mode", const=thp, help="thp=off against thp=madvise, where "
-                      "huge pages matter")
+    mode.add_argument("--thp", action="store_const", dest="mode", const=thp, help="thp=off against the others, "
+                      "where huge pages matter")
     add("--runs", type=int, default=5, metavar="N", help="interleaved runs (default: 5)")
     add("--quick", action="store_true", help="a twentieth of the operations, to see that all works")
     add("--json", metavar="FILE", help="write every sample and the machine there")

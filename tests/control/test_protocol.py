@@ -164,7 +164,7 @@ class FramingTest(Case):
         stored = [c["name"] for c in schema["counters"] if not c["derived"]]
         self.assertEqual(sorted(stored), sorted(rows))
         thp = next(t for t in schema["tunables"] if t["name"] == "thp")
-        self.assertEqual(thp["choices"], ["off", "madvise"])
+        self.assertEqual(thp["choices"], ["off", "madvise", "large"])
         self.assertEqual(thp["default"], "off")
         self.assertEqual(thp["type"], "choice")
 

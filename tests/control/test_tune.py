@@ -162,7 +162,7 @@ class TuneTest(Case):
         self.appears(client, process.pid)
         wrong = [
             ({"bin_cap": 64, "bin_kap": 1}, "bin_kap", "nearest: bin_cap"),
-            ({"bin_cap": 64, "thp": "sometimes"}, "thp", "off,madvise"),
+            ({"bin_cap": 64, "thp": "sometimes"}, "thp", "off,madvise,large"),
             ({"bin_cap": 64, "retain_percent": 1001}, "retain_percent", "0..1000"),
             ({"bin_cap": 64, "retain_bytes": "12parsec"}, "retain_bytes", "not a value"),
             ({"bin_cap": 64, "refill_batch.17": 5}, "refill_batch.17", "no such size class"),

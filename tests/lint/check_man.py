@@ -42,8 +42,8 @@ def check_page(report, page):
     for name, section in REFERENCE.findall(text):
         if f"{name}.{section}" not in PAGES and f"{name}({section})" not in FOREIGN:
             report.add(f"docs/man/{page.name}", 0, f"{name}({section}) is no page of ours, nor one that is known")
-    if re.search(r"@\w+@", text):
-        report.add(f"docs/man/{page.name}", 0, "something between @ was not put in")
+    for name in re.findall(r"@\w+@", text):
+        report.add(f"docs/man/{page.name}", 0, f"{name} was not put in")
     return text
 
 

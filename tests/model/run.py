@@ -41,7 +41,7 @@ TUNABLES = {
     "retain_percent": (lambda r: r.choice((0, 2, 50, 1000)), 1001),
     "purge_delay_ms": (lambda r: r.choice((0, "250ms", "10s")), "2h"),
     "purge_kind": (lambda r: r.choice(("dontneed", "free")), "never"),
-    "thp": (lambda r: r.choice(("off", "madvise", "large")), 3),
+    "thp": (lambda r: r.choice(("off", "madvise", "large")), "always"),
     "soft_limit_bytes": (lambda r: r.choice((0, 0, 1, "32MiB")), "1PiB"),
     "big_cache_bytes": (lambda r: r.choice((0, "1MiB", "16MiB", "256MiB")), "many"),
 }

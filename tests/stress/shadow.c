@@ -208,6 +208,7 @@ static void steer(uint64_t *state)
         {"purge_kind", "free"},
         {"purge_kind", "dontneed"},
         {"thp", "madvise"},
+        {"thp", "large"},
         {"soft_limit_bytes", "1"},
         {"soft_limit_bytes", "0"},
         {"big_cache_bytes", "0"},

@@ -93,7 +93,7 @@ static void test_values(void **state)
         {"purge_delay_ms", "\"2s\"", NULL, 2000},
         {"thp", "\"madvise\"", NULL, 1},
         {"refill_batch.12345", "5", NULL, 5},
-        {"thp", "1", "thp: '1' is not a value, one of off,madvise", 0},
+        {"thp", "1", "thp: '1' is not a value, one of off,madvise,large", 0},
         {"bin_cap", "1", "bin_cap: '1' is out of range, 2..8192 blocks", 0},
         {"bin_cap", "1.5", "bin_cap: '1.5' is not a value, 2..8192 blocks", 0},
         {"bin_cap", "-1", "bin_cap: '-1' is not a value, 2..8192 blocks", 0},

@@ -208,7 +208,7 @@ static void names_what_is_wrong_with_tunables(void **state)
     expect_error("tune --get --reset --all", "--get and --reset exclude each other");
     expect_error("tune --all --get --life 3", "--life goes with NAME=VALUE");
     expect_error("tune --all --get --wait 3", "--wait does not go with --get");
-    expect_error("run --tune thp=on prog", "thp: 'on' is not a value, one of off,madvise");
+    expect_error("run --tune thp=on prog", "thp: 'on' is not a value, one of off,madvise,large");
 }
 
 static void takes_every_tunable_there_is(void **state)
