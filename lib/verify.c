@@ -140,7 +140,8 @@ static void verify_next_superslab(void)
 
 /* ---- bins ---- */
 
-/* Blocks seen in a bin, by the heap: a table of words, of which those of earlier epochs are unused. */
+/* Blocks seen in a bin, by the heap: a table of words, of which those of earlier epochs are unused. Epochs
+ * count from 1: what was never written is of none. */
 static uint64_t *seen_by[HK_MAX_HEAPS + 1];
 
 static uint64_t *begin_seen(unsigned id)
@@ -148,8 +149,10 @@ static uint64_t *begin_seen(unsigned id)
     if (seen_by[id] == NULL)
         seen_by[id] = (uint64_t *)hk_os_map_anywhere((SEEN_SLOTS + 1) * sizeof(uint64_t));
     uint64_t *table = seen_by[id];
-    if (table != NULL && table[SEEN_SLOTS]++ == LAST_EPOCH)
+    if (table != NULL && table[SEEN_SLOTS] == LAST_EPOCH)
         memset(table, 0, (SEEN_SLOTS + 1) * sizeof(uint64_t));
+    if (table != NULL)
+        table[SEEN_SLOTS]++;
     return table;
 }
 
