@@ -15,11 +15,12 @@
 #include "lib/syscall.h"
 #include "shm/text.h"
 
-#define PATIENCE    1000000 /* looks at what another thread may be changing */
-#define WHOLE_EVERY 64      /* slow paths */
+#define WHOLE_EVERY 64 /* slow paths */
 #define SEEN_SLOTS  ((size_t)4 * HK_PLACES_MOST)
 #define SEEN_EPOCH  44 /* a block's number in units of HK_MIN_ALIGN is below it */
 #define LAST_EPOCH  ((UINT64_C(1) << (64 - SEEN_EPOCH)) - 1)
+
+unsigned hk_verify_patience = 1000000;
 
 static _Atomic(bool) forked;
 
@@ -116,7 +117,7 @@ static const char *wrong_with(uint32_t slab)
 static void verify_slab(uint32_t slab)
 {
     const char *wrong = wrong_with(slab);
-    for (unsigned looks = 0; wrong != NULL && looks < PATIENCE; looks++) {
+    for (unsigned looks = 0; wrong != NULL && looks < hk_verify_patience; looks++) {
         HK_SYSCALL(SYS_sched_yield, 0);
         wrong = wrong_with(slab);
     }

@@ -25,6 +25,10 @@ bool hk_index_hints(unsigned row, uint32_t superslab);
 #define HK_KEPT_MOST 256
 unsigned hk_big_cache_list(uint32_t slabs[HK_KEPT_MOST]);
 
+/* How often what another thread may be changing is looked at until it is wrong. Tests without threads have
+ * less. */
+extern unsigned hk_verify_patience HK_HIDDEN;
+
 /* Ends the process. what: in words; at: a number to look for, such as a slab's; seen, wanted: two values. */
 _Noreturn void hk_verify_failed(const char *what, uint64_t at, uint64_t seen, uint64_t wanted);
 
