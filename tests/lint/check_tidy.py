@@ -20,7 +20,7 @@ import tree
 
 NOISE = re.compile(r"^(\d+ warnings? generated\.|Suppressed \d+ |Use -header-filter|\d+ warnings treated as errors)")
 
-# How far the analyzer follows one function, in states: with its own 225,000 a file takes up to 45 s, and finds the same.
+# How far the analyzer follows one function, in states: with its own 225,000 a file takes up to 45 s, for the same.
 ANALYZER = ["--extra-arg=-Xclang", "--extra-arg=-analyzer-config",
             "--extra-arg=-Xclang", "--extra-arg=max-nodes=30000"]
 
