@@ -2,9 +2,9 @@
  * foreign.c - see foreign.h.
  *
  * A pointer is taken for the C library's if it lies in the brk heap, or starts a mapping that looks like one
- * of its mmapped chunks, or lies in what looks like a thread arena's heap, and if the size in front of it
- * makes sense (glibc, malloc/malloc.c: a chunk's size with three flag bits lies in the word before the block;
- * the whole of a mmapped chunk is in whole pages).
+ * of its mmapped chunks, or lies in what looks like a thread arena's heap or is followed by another chunk,
+ * and if the size in front of it makes sense (glibc, malloc/malloc.c: a chunk's size with three flag bits
+ * lies in the word before the block; the whole of a mmapped chunk is in whole pages).
  */
 #include "lib/foreign.h"
 
@@ -23,11 +23,12 @@
 extern void __libc_free(void *p) __attribute__((weak));
 extern void *__libc_realloc(void *p, size_t size) __attribute__((weak));
 
-#define CHUNK_MMAPPED ((size_t)2)
-#define CHUNK_ARENA   ((size_t)4) /* lies in a thread arena's heap */
-#define CHUNK_FLAGS   ((size_t)7)
-#define CHUNK_HEADER  (2 * sizeof(size_t))
-#define CHUNK_MIN     (4 * sizeof(size_t))
+#define CHUNK_BEFORE_IN_USE ((size_t)1)
+#define CHUNK_MMAPPED       ((size_t)2)
+#define CHUNK_ARENA         ((size_t)4) /* lies in a thread arena's heap */
+#define CHUNK_FLAGS         ((size_t)7)
+#define CHUNK_HEADER        (2 * sizeof(size_t))
+#define CHUNK_MIN           (4 * sizeof(size_t))
 
 /* Heaps of thread arenas are aligned to their largest size (glibc, malloc/arena.c). */
 #define ARENA_HEAP_BYTES ((uintptr_t)64 << 20)
@@ -107,13 +108,28 @@ static bool is_arena_chunk(const void *p)
            (size & ~CHUNK_FLAGS) <= heap->bytes - before;
 }
 
+/* Where brk goes no further (a limit, a neighbour), the C library's first arena goes on in mappings of a MiB
+ * and more. All that can be known of a block there is that it and the next one fit together. */
+static bool is_stray_chunk(const void *p)
+{
+    uintptr_t at = (uintptr_t)p;
+    size_t size = chunk_word(p) & ~CHUNK_FLAGS;
+    if ((chunk_word(p) & (CHUNK_ARENA | CHUNK_MMAPPED)) != 0 || size < CHUNK_MIN ||
+        size % HK_MIN_ALIGN != 0 || size > ARENA_HEAP_BYTES ||
+        !is_readable(at + size - sizeof(size_t), at + size))
+        return false;
+    size_t next = chunk_word((const char *)p + size);
+    return (next & (CHUNK_ARENA | CHUNK_MMAPPED)) == 0 && (next & CHUNK_BEFORE_IN_USE) != 0 &&
+           (next & ~CHUNK_FLAGS) >= CHUNK_HEADER && (next & ~CHUNK_FLAGS) % HK_MIN_ALIGN == 0;
+}
+
 static bool is_libc_block(const void *p)
 {
     if (__libc_free == NULL || ((uintptr_t)p & (HK_MIN_ALIGN - 1)) != 0)
         return false;
     uintptr_t at = (uintptr_t)p;
     return in_brk_heap(p) || (at > CHUNK_HEADER && is_readable(at - CHUNK_HEADER, at + 1) &&
-                              (is_mmapped_chunk(p) || is_arena_chunk(p)));
+                              (is_mmapped_chunk(p) || is_arena_chunk(p) || is_stray_chunk(p)));
 }
 
 void hk_foreign_free(void *p)
