@@ -29,6 +29,7 @@ import harness  # noqa: E402
 HAKMEMCTL = os.path.join(harness.BUILD, "ctl", "hakmemctl")
 PROFILES = "mixed,edges,small,big,tiny,huge"
 TESTER_SECONDS = 30
+HANGS_AFTER = 600  # seconds past its time
 CLASS_SIZES = (16, 64, 256, 1024, 4096, 32768)
 
 # Name, a value at random, one beyond its bounds.
@@ -180,13 +181,15 @@ def tester_command(options, seed, profile, seconds):
 
 
 def wait_for(tester, host, steering, dice):
-    while True:
+    end = time.monotonic() + TESTER_SECONDS + HANGS_AFTER
+    while time.monotonic() < end:
         try:
             return tester.wait(dice.uniform(1, 4))
         except subprocess.TimeoutExpired:
             host.replace()
         if steering.failure:
             raise Failure(f"steering: {steering.failure!r}")
+    raise Failure(f"{' '.join(tester.args)} does not end")
 
 
 def run_testers(options, host, steering, dice):
