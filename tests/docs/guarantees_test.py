@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 PAGE = os.path.join("docs", "guarantees.md")
 NAME = re.compile(r"`([^`]+)`( \(slow\))?")
@@ -18,8 +19,12 @@ SECTIONS = ("alignment", "errno", "fork", "signals", "async", "end", "limits")
 
 def known_tests(build):
     """Name -> whether it is slow, of all tests of a build."""
-    out = subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], capture_output=True, text=True,
-                         check=True).stdout
+    # From a folder of its own: ctest begins its log anew even to list, and the build's is that of the run we are in.
+    with tempfile.TemporaryDirectory(prefix="hakmem-tests-") as folder:
+        with open(os.path.join(folder, "CTestTestfile.cmake"), "w", encoding="utf-8") as file:
+            file.write(f'subdirs("{os.path.realpath(build)}")\n')
+        out = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1"], capture_output=True, text=True,
+                             check=True).stdout
     found = {}
     for test in json.loads(out)["tests"]:
         labels = [p["value"] for p in test.get("properties", []) if p["name"] == "LABELS"]
