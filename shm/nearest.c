@@ -44,7 +44,7 @@ unsigned hk_nearest(const char *word, size_t len, const char *const *names, unsi
                     const char **out, unsigned max)
 {
     unsigned found = 0;
-    for (unsigned distance = 0; distance <= limit && distance < len; distance++) {
+    for (unsigned distance = 0; distance <= limit && distance * 2 <= len; distance++) {
         for (unsigned i = 0; i < count && found < max; i++) {
             if (names[i] && edit_distance(word, len, names[i]) == distance && !is_among(names[i], out, found))
                 out[found++] = names[i];

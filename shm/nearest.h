@@ -13,7 +13,7 @@
 #define HK_NEAREST_WORD_BYTES 40
 
 /* The known words at an edit distance (insertions, deletions, changes, swapped neighbours) of at most
- * limit, and less than len, from the first len bytes of word, best first, each once: up to max of them into
+ * limit, and half of len, from the first len bytes of word, best first, each once: up to max of them into
  * out; where there are none, those that begin with it. Returns how many. names may hold NULLs, which are
  * skipped. */
 unsigned hk_nearest(const char *word, size_t len, const char *const *names, unsigned count, unsigned limit,

@@ -33,7 +33,7 @@ def pages():
 
 def shape(line):
     """A line without what differs from run to run: numbers with their units, who ran it, how wide columns are."""
-    line = re.sub(r"\d+(\.\d+)*( ?([kMGT]i?B?|B|ms|s|min|h|d|%)(?![A-Za-z]))?( ?/s)?", "N", line)
+    line = re.sub(r"\d+(\.\d+)*( ?([kKMGT]i?B?|B|ms|s|min|h|d|%)(?![A-Za-z]))?( ?/s)?", "N", line)
     line = re.sub(rf"\b(root|{re.escape(getpass.getuser())})\b", "N", line)
     return re.sub(r"\s+", " ", line).strip()
 

@@ -276,10 +276,13 @@ static void suggests_the_nearest_names(void **state)
 static void suggests_nothing_for_what_is_far(void **state)
 {
     (void)state;
-    static const char *const far[] = {
-        "",    "x",
-        "xyz", "frobnicate_the_heap",
-        ".16", "an_extremely_long_name_that_is_longer_than_any_descriptor_can_hold"};
+    static const char *const far[] = {"nope",
+                                      "",
+                                      "x",
+                                      "xyz",
+                                      "frobnicate_the_heap",
+                                      ".16",
+                                      "an_extremely_long_name_that_is_longer_than_any_descriptor_can_hold"};
     const char *near[2] = {NULL, NULL};
     for (unsigned i = 0; i < HK_COUNT_OF(far); i++)
         assert_int_equal(hk_value_nearest(far[i], strlen(far[i]), near, HK_COUNT_OF(near)), 0);
