@@ -192,8 +192,8 @@ static void use_blocks_beyond_brk(void)
 {
     enum { N = 200 };
     static unsigned char *blocks[N];
-    uintptr_t end = ((uintptr_t)sbrk(0) + 4095) & ~(uintptr_t)4095;
-    CHECK(mmap((void *)end, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)sbrk(0) + page - 1) & ~(page - 1);
+    CHECK(mmap((void *)end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
               (void *)end,
           "nothing can be mapped behind brk");
     unsigned beyond = 0;
