@@ -286,6 +286,8 @@ static void *alloc(size_t size, size_t align, bool *zeroed)
 void *hk_harden_alloc(size_t size, size_t align, bool *zeroed)
 {
     int saved_errno = errno;
+    if (align < HK_MIN_ALIGN)
+        align = HK_MIN_ALIGN; /* who asks for less gets as much as everybody */
     void *p = alloc(size, align, zeroed);
     if (HK_LIKELY(p != NULL) || size > HK_MAX_REQUEST || !let_go(true))
         return p;
