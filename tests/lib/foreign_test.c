@@ -19,6 +19,8 @@ extern void *__libc_memalign(size_t align, size_t size);
 /* Small ones lie in the brk heap, above 128 KiB each is a mapping of its own. */
 static const size_t sizes[] = {1, 24, 100, 1000, 5000, 60000, 120000, 140000, 1000000, 40000000};
 
+#define NOT_HERE 77
+
 static void *libc;
 
 static int find_libc(void **state)
@@ -116,6 +118,8 @@ static void in_child(void (*run)(void))
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_HERE)
+        skip();
     assert_int_equal(status, 0);
 }
 
@@ -193,9 +197,9 @@ static void use_blocks_beyond_brk(void)
     enum { N = 200 };
     static unsigned char *blocks[N];
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)sbrk(0) + page - 1) & ~(page - 1);
-    CHECK(mmap((void *)end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
-              (void *)end,
-          "nothing can be mapped behind brk");
+    if (mmap((void *)end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
+        (void *)end)
+        _exit(NOT_HERE); /* an emulator puts it anywhere */
     unsigned beyond = 0;
     for (unsigned i = 0; i < N; i++) {
         size_t size = 24 + i * 500;
