@@ -33,7 +33,7 @@
 
 /* What may be left more than without failures, in KiB but for the first. Where munmap() and madvise() both
  * fail at once, addresses that nothing can be learnt of are given up with their pages, at most what was
- * mapped then: where all calls fail until memory is back, and where a rule refuses one of the two for good.
+ * mapped then: where all calls fail for a while, and where a rule refuses one of the two for good.
  */
 static const struct bounds {
     unsigned long long mappings, mapped, uncounted, rss;
@@ -132,7 +132,7 @@ static const struct bounds *bounds_of(const struct plan *plan)
         if (rule_error(&rules[i], &purge) != 0 || rule_error(&rules[i], &unmap) != 0)
             return &ruled_bounds;
     }
-    return plan->what == PLAN_ALL && plan->length == 0 ? &total_bounds : &usual_bounds;
+    return plan->what == PLAN_ALL ? &total_bounds : &usual_bounds;
 }
 
 /* What is wrong with how a run ended; NULL: nothing. */
