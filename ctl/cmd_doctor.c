@@ -17,17 +17,15 @@ const struct hk_finding_info hk_findings[HK_FINDINGS] = {
 void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid, const char *comm,
                     const char *format, ...)
 {
-    char *seen = NULL;
     va_list values;
     va_start(values, format);
-    if (vasprintf(&seen, format, values) < 0)
-        seen = NULL;
+    char *seen = hk_format(format, values);
     va_end(values);
     cJSON *finding = hk_need(cJSON_CreateObject());
     hk_need(cJSON_AddStringToObject(finding, "finding", hk_findings[id].name));
     hk_need(pid > 0 ? cJSON_AddNumberToObject(finding, "pid", pid) : cJSON_AddNullToObject(finding, "pid"));
     hk_need(comm ? cJSON_AddStringToObject(finding, "comm", comm) : cJSON_AddNullToObject(finding, "comm"));
-    hk_need(cJSON_AddStringToObject(finding, "seen", hk_need(seen)));
+    hk_need(cJSON_AddStringToObject(finding, "seen", seen));
     hk_need(cJSON_AddStringToObject(finding, "advice", hk_findings[id].advice));
     cJSON_AddItemToArray(doctor->findings, finding);
     free(seen);
@@ -85,14 +83,10 @@ static bool connect_daemon(struct hk_doctor *doctor)
 {
     struct hk_session *session = doctor->session;
     struct hk_find find;
-    char dir[HK_RUNTIME_DIR_MAX + 1];
-    const char *chosen = session->args->runtime_dir;
-    int error = chosen ? hk_find_absolute(chosen, dir, sizeof dir) : 0;
-    if (error) {
-        hk_error("--runtime-dir: '%s': %s", chosen, strerror(error));
+    int status = hk_session_find(session, &find);
+    if (status == HK_EXIT_USAGE)
         return false;
-    }
-    if (!hk_find_daemon(&find, chosen ? dir : NULL, &session->client)) {
+    if (status == HK_EXIT_NO_DAEMON) {
         no_daemon(doctor, &find);
         return true;
     }

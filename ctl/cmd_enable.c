@@ -37,13 +37,11 @@ struct work {
 
 HK_PRINTF(2, 3) static void print(const struct work *work, const char *format, ...)
 {
-    char *text = NULL;
     va_list values;
     va_start(values, format);
-    if (vasprintf(&text, format, values) < 0)
-        text = NULL;
+    char *text = hk_format(format, values);
     va_end(values);
-    char *clean = hk_display_clean(hk_need(text));
+    char *clean = hk_display_clean(text);
     fprintf(work->session->out.file, "%s\n", clean);
     free(clean);
     free(text);

@@ -1,6 +1,7 @@
 /* memory.c - see memory.h. */
 #include "ctl/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,6 +12,14 @@ void *hk_need(void *pointer)
         return pointer;
     (void)!write(STDERR_FILENO, message, sizeof message - 1);
     _exit(1);
+}
+
+char *hk_format(const char *format, va_list values)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, values) < 0)
+        text = NULL;
+    return hk_need(text);
 }
 
 void *hk_grow(void *array, size_t count, size_t *capacity, size_t element_bytes)

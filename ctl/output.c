@@ -69,13 +69,11 @@ void hk_out_rows(const struct hk_out *out, struct hk_table *table, unsigned inde
 
 void hk_out_line(const struct hk_out *out, enum hk_style style, const char *format, ...)
 {
-    char *text = NULL;
     va_list values;
     va_start(values, format);
-    if (vasprintf(&text, format, values) < 0)
-        text = NULL;
+    char *text = hk_format(format, values);
     va_end(values);
-    char *clean = hk_display_clean(hk_need(text));
+    char *clean = hk_display_clean(text);
     char *cut = hk_display_elide(clean, out->width, false);
     bool styled = out->color && style != HK_STYLE_PLAIN;
     fprintf(out->file, "%s%s%s\n", styled ? hk_style_begin(style) : "", cut, styled ? hk_style_end : "");

@@ -15,10 +15,7 @@ static bool verbose;
 /* Lines are cleaned one by one: a newline is the one control character that is meant. */
 HK_PRINTF(2, 0) static void say(const char *prefix, const char *format, va_list values)
 {
-    char *message = NULL, *rest = NULL;
-    if (vasprintf(&message, format, values) < 0)
-        message = NULL;
-    hk_need(message);
+    char *message = hk_format(format, values), *rest = NULL;
     char *line = strtok_r(message, "\n", &rest);
     fprintf(stderr, "hakmemctl: %s", prefix);
     do {

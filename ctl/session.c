@@ -3,14 +3,12 @@
 
 #include <string.h>
 
-#include "ctl/find.h"
 #include "ctl/memory.h"
 
 enum { CODE_BAD_PARAMETER = -32602 };
 
-int hk_session_connect(struct hk_session *session)
+int hk_session_find(struct hk_session *session, struct hk_find *find)
 {
-    struct hk_find find;
     char dir[HK_RUNTIME_DIR_MAX + 1];
     const char *chosen = session->args->runtime_dir;
     int error = chosen ? hk_find_absolute(chosen, dir, sizeof dir) : 0;
@@ -18,12 +16,18 @@ int hk_session_connect(struct hk_session *session)
         hk_error("--runtime-dir: '%s': %s", chosen, strerror(error));
         return HK_EXIT_USAGE;
     }
-    if (!hk_find_daemon(&find, chosen ? dir : NULL, &session->client)) {
+    return hk_find_daemon(find, chosen ? dir : NULL, &session->client) ? HK_EXIT_OK : HK_EXIT_NO_DAEMON;
+}
+
+int hk_session_connect(struct hk_session *session)
+{
+    struct hk_find find;
+    int status = hk_session_find(session, &find);
+    if (status == HK_EXIT_NO_DAEMON)
         hk_find_explain(&find);
-        return HK_EXIT_NO_DAEMON;
-    }
-    hk_tell("the daemon in %s", session->client.dir);
-    return HK_EXIT_OK;
+    else if (status == HK_EXIT_OK)
+        hk_tell("the daemon in %s", session->client.dir);
+    return status;
 }
 
 cJSON *hk_session_params(const struct hk_session *session)

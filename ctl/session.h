@@ -6,6 +6,7 @@
 
 #include "ctl/args.h"
 #include "ctl/client.h"
+#include "ctl/find.h"
 #include "ctl/output.h"
 #include "ctl/report.h"
 
@@ -14,6 +15,10 @@ struct hk_session {
     struct hk_out out;
     struct hk_client client; /* fd -1 until hk_session_connect() */
 };
+
+/* Looks for the daemon. HK_EXIT_OK; HK_EXIT_NO_DAEMON, of which find tells; or HK_EXIT_USAGE, for a wrong
+ * --runtime-dir, with a message on stderr. */
+int hk_session_find(struct hk_session *session, struct hk_find *find);
 
 /* Finds the daemon. HK_EXIT_OK, or an exit status, with a message on stderr. */
 int hk_session_connect(struct hk_session *session);
