@@ -120,18 +120,13 @@ static HK_COLD void free_late(void *p, uint32_t slab, unsigned size_class)
 }
 
 /* What the bin does not simply go on with. */
-static void small_drop(void *p, uint32_t slab, unsigned size_class)
+void hk_small_drop(void *p, uint32_t slab, unsigned size_class)
 {
     struct hk_heap *heap = hk_heap_get();
     if (HK_UNLIKELY(heap == NULL))
         free_late(p, slab, size_class);
     else
         hk_bin_accept(heap, size_class, p);
-}
-
-void hk_small_drop(void *p, uint32_t slab, unsigned size_class)
-{
-    small_drop(p, slab, size_class);
 }
 
 void hk_big_drop(void *p, uint32_t slab)
@@ -152,7 +147,7 @@ void hk_free_plain(void *p)
     if (offset == 0)
         hk_big_drop(p, (uint32_t)slab);
     else
-        small_drop(p, (uint32_t)slab, hk_class_of_bin_offset(offset));
+        hk_small_drop(p, (uint32_t)slab, hk_class_of_bin_offset(offset));
 }
 
 /* The empty heap, which is all that a thread has whose calls are diverted, goes on with nothing. */

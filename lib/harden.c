@@ -191,6 +191,12 @@ static void *alloc_small(size_t size, unsigned size_class)
     return p;
 }
 
+/* What a run has behind it. */
+static size_t guard_bytes(void)
+{
+    return hk_hardens(HK_HARDEN_GUARD) ? hk_page_bytes : 0;
+}
+
 /* Enters a run of slabs at start, of which bytes may be touched and what is behind them may be guarded. */
 static struct hk_side_big *enter_big(char *start, size_t bytes)
 {
@@ -198,7 +204,7 @@ static struct hk_side_big *enter_big(char *start, size_t bytes)
     union hk_side *side = hk_side_make(slab);
     if (side == NULL)
         return NULL;
-    size_t page = hk_hardens(HK_HARDEN_GUARD) ? hk_page_bytes : 0;
+    size_t page = guard_bytes();
     side->big = (struct hk_side_big){.room = bytes - page};
     side->big.guarded = page != 0 && hk_guard_set((uintptr_t)start + bytes - page, page);
     if (!side->big.guarded)
@@ -220,7 +226,7 @@ static char *take_run(size_t size, size_t align, bool *zeroed, struct hk_side_bi
 {
     if (size > HK_MAX_REQUEST - 2 * hk_page_bytes)
         return hk_out_of_memory();
-    size_t page = hk_hardens(HK_HARDEN_GUARD) ? hk_page_bytes : 0;
+    size_t page = guard_bytes();
     size_t bytes = hk_round_up(size == 0 ? 1 : size, hk_page_bytes) + page;
     char *start = hk_big_make(bytes, align, zeroed);
     if (start == NULL)
@@ -480,22 +486,23 @@ static void *resize_big(struct block *b, size_t size)
 {
     char *start = slab_start(b->slab);
     size_t held = hk_big_usable(b->call, start, b->slab);
-    size_t page = hk_hardens(HK_HARDEN_GUARD) ? hk_page_bytes : 0;
+    size_t page = guard_bytes();
     if (size <= HK_SMALL_MAX || size > HK_MAX_REQUEST / 2 || b->p != start)
         return NULL;
     if (b->big->guarded && !hk_guard_drop((uintptr_t)start + b->big->room, held - b->big->room))
         return NULL;
-    struct hk_side_big was = {.asked = b->big->asked};
+    size_t asked = b->big->asked;
     memset(b->big, 0, sizeof *b->big);
     size_t bytes = hk_round_up(size + tail(), hk_page_bytes) + page;
     char *now = hk_big_change(start, b->slab, bytes);
     if (now == NULL) {
         bytes = held;
-        size = was.asked;
+        size = asked;
     }
-    struct hk_side_big *big = enter_big(now != NULL ? now : start, bytes);
+    char *at = now != NULL ? now : start;
+    struct hk_side_big *big = enter_big(at, bytes);
     if (big != NULL) /* else it goes on unknown */
-        (void)enter_block(big, now != NULL ? now : start, size, (now != NULL ? now : start) + big->room);
+        (void)enter_block(big, at, size, at + big->room);
     return now;
 }
 

@@ -18,17 +18,29 @@ static void add_pointer(struct hk_text *t, const void *p)
     hk_text_add_hex(t, (uintptr_t)p);
 }
 
-/* "inside a block of 64 bytes that starts at 0x..., 16 bytes in" */
-static void add_inside(struct hk_text *t, const char *what, uintptr_t start, uint64_t bytes, const void *p)
+static void add_call(struct hk_text *t, const char *call, const void *p)
 {
-    hk_text_add(t, "inside ");
+    hk_text_add(t, call);
+    hk_text_add(t, "(");
+    add_pointer(t, p);
+    hk_text_add(t, "): ");
+}
+
+static void add_bytes(struct hk_text *t, const char *what, uint64_t bytes)
+{
     hk_text_add(t, what);
     hk_text_add_u64(t, bytes);
-    hk_text_add(t, " bytes that starts at ");
+    hk_text_add(t, " bytes");
+}
+
+/* "inside a block of 64 bytes that starts at 0x..., 16 bytes in" */
+static void add_inside(struct hk_text *t, uintptr_t start, uint64_t bytes, const void *p)
+{
+    add_bytes(t, "inside a block of ", bytes);
+    hk_text_add(t, " that starts at ");
     hk_text_add_hex(t, start);
-    hk_text_add(t, ", ");
-    hk_text_add_u64(t, (uintptr_t)p - start);
-    hk_text_add(t, " bytes in");
+    add_bytes(t, ", ", (uintptr_t)p - start);
+    hk_text_add(t, " in");
 }
 
 static void describe_small(struct hk_text *t, const void *p, uint32_t slab, unsigned size_class)
@@ -41,7 +53,7 @@ static void describe_small(struct hk_text *t, const void *p, uint32_t slab, unsi
     else if (block == (uintptr_t)p)
         hk_text_add(t, "a block that is already free");
     else
-        add_inside(t, "a block of ", block, bytes, p);
+        add_inside(t, block, bytes, p);
 }
 
 /* The big or huge block that covers a slab, looked for downwards; -1 if there is none. */
@@ -77,17 +89,15 @@ static void describe(struct hk_text *t, const void *p)
     if (block < 0)
         hk_text_add(t, "in free memory: freed before, or never allocated");
     else
-        add_inside(t, "a block of ", hk_slab_start((uint32_t)block), hk_slab_at((uint32_t)block)->bytes, p);
+        add_inside(t, hk_slab_start((uint32_t)block), hk_slab_at((uint32_t)block)->bytes, p);
 }
 
 void hk_die_not_a_block(const char *call, const void *p)
 {
     char line[256];
     struct hk_text t = hk_text_in(line, sizeof line);
-    hk_text_add(&t, call);
-    hk_text_add(&t, "(");
-    add_pointer(&t, p);
-    hk_text_add(&t, "): the pointer is ");
+    add_call(&t, call, p);
+    hk_text_add(&t, "the pointer is ");
     describe(&t, p);
     hk_die(line);
 }
@@ -102,30 +112,14 @@ void hk_die_double_free(const void *p, unsigned size_class)
 {
     char line[256];
     struct hk_text t = hk_text_in(line, sizeof line);
-    hk_text_add(&t, "double free: the block of ");
-    hk_text_add_u64(&t, hk_classes[size_class].bytes);
-    hk_text_add(&t, " bytes at ");
+    add_bytes(&t, "double free: the block of ", hk_classes[size_class].bytes);
+    hk_text_add(&t, " at ");
     add_pointer(&t, p);
     hk_text_add(&t, ", or another of its slab, was freed before");
     hk_die(line);
 }
 
 /* ---- of a checked allocator ---- */
-
-static void add_call(struct hk_text *t, const char *call, const void *p)
-{
-    hk_text_add(t, call);
-    hk_text_add(t, "(");
-    add_pointer(t, p);
-    hk_text_add(t, "): ");
-}
-
-static void add_bytes(struct hk_text *t, const char *what, uint64_t bytes)
-{
-    hk_text_add(t, what);
-    hk_text_add_u64(t, bytes);
-    hk_text_add(t, " bytes");
-}
 
 void hk_die_freed(const char *call, const void *p, size_t bytes)
 {
@@ -186,9 +180,8 @@ void hk_die_damaged(const void *p, unsigned size_class)
 {
     char line[256];
     struct hk_text t = hk_text_in(line, sizeof line);
-    hk_text_add(&t, "damaged: a bin for blocks of ");
-    hk_text_add_u64(&t, hk_classes[size_class].bytes);
-    hk_text_add(&t, " bytes holds ");
+    add_bytes(&t, "damaged: a bin for blocks of ", hk_classes[size_class].bytes);
+    hk_text_add(&t, " holds ");
     add_pointer(&t, p);
     hk_text_add(&t, ", which is no free one");
     hk_die(line);

@@ -233,8 +233,7 @@ static size_t purge_superslab(uint32_t superslab, size_t bytes)
             continue;
         /* Somebody may have had them, and given them back without pages, since resident was read. */
         uint32_t resident = atomic_load(&s->resident) & run_mask(n, at);
-        hk_count_along(&hk_process.retained_bytes,
-                       (uint64_t)0 - (uint64_t)__builtin_popcount(resident) * HK_SLAB_BYTES);
+        hk_count_along(&hk_process.retained_bytes, (uint64_t)0 - bytes_of(resident));
         gone += purge_run(superslab, at, n);
     }
     return gone;
@@ -269,6 +268,6 @@ static size_t purge_from_top(size_t bytes, bool sparing)
 /* Huge pages are broken last. */
 size_t hk_slabs_purge(size_t bytes)
 {
-    size_t gone = hk_param(HK_TUNE_thp) != 0 ? purge_from_top(bytes, true) : 0;
+    size_t gone = hk_param(HK_TUNE_thp) != HK_THP_OFF ? purge_from_top(bytes, true) : 0;
     return gone < bytes ? gone + purge_from_top(bytes - gone, false) : gone;
 }
