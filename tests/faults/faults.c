@@ -37,8 +37,8 @@
  */
 static const struct bounds {
     unsigned long long mappings, mapped, uncounted, rss;
-} usual_bounds = {24, 16 * 1024, 4 * 1024, 4 * 1024}, total_bounds = {24, 32 * 1024, 48 * 1024, 16 * 1024},
-  ruled_bounds = {24, 32 * 1024, 112 * 1024, 16 * 1024};
+} usual_bounds = {24, 16 * 1024, 4 * 1024, 4 * 1024}, burst_bounds = {24, 16 * 1024, 16 * 1024, 4 * 1024},
+  total_bounds = {24, 32 * 1024, 48 * 1024, 16 * 1024}, ruled_bounds = {24, 32 * 1024, 112 * 1024, 16 * 1024};
 
 struct figures {
     unsigned refused, fds, mappings;
@@ -47,9 +47,7 @@ struct figures {
 
 /* One run. */
 struct run {
-    struct plan plan;
-    unsigned calls, failed; /* so far */
-    bool back;              /* memory is */
+    struct plan_run by;
     struct figures figures;
 };
 
@@ -72,23 +70,11 @@ static int decide(void *arg, const struct seccomp_data *data, const struct injec
     for (unsigned i = 0; i < rule_count; i++) {
         int error = rule_error(&rules[i], data);
         if (error != 0) {
-            run->failed += run->plan.what == PLAN_NONE;
+            run->by.failed += run->by.plan.what == PLAN_NONE;
             return error;
         }
     }
-    if (run->back)
-        return 0;
-    if (run->plan.what == PLAN_NONE && run->calls < MOST_CALLS)
-        seen[run->calls] = call;
-    int error = plan_error(&run->plan, ++run->calls, call);
-    run->failed += error != 0;
-    return error;
-}
-
-static void marked(void *arg, unsigned number)
-{
-    (void)number;
-    ((struct run *)arg)->back = true;
+    return plan_next(&run->by, call, seen, MOST_CALLS);
 }
 
 /* What the program printed, so far as it fits. */
@@ -132,7 +118,9 @@ static const struct bounds *bounds_of(const struct plan *plan)
         if (rule_error(&rules[i], &purge) != 0 || rule_error(&rules[i], &unmap) != 0)
             return &ruled_bounds;
     }
-    return plan->what == PLAN_ALL ? &total_bounds : &usual_bounds;
+    if (plan->what != PLAN_ALL)
+        return &usual_bounds;
+    return plan->length == 0 ? &total_bounds : &burst_bounds;
 }
 
 /* What is wrong with how a run ended; NULL: nothing. */
@@ -144,7 +132,7 @@ static const char *judge(int status, const char *text, struct run *run, const st
         return "it failed";
     if (!read_figures(text, &run->figures))
         return "it said nothing of what it left";
-    return usual != NULL ? judge_left(&run->figures, usual, bounds_of(&run->plan)) : NULL;
+    return usual != NULL ? judge_left(&run->figures, usual, bounds_of(&run->by.plan)) : NULL;
 }
 
 static void note_most(_Atomic(long long) *most, long long value)
@@ -167,13 +155,13 @@ static bool run_once(struct run *run, const struct figures *usual)
 {
     program.output = memfd_create("output", MFD_CLOEXEC);
     CHECK(program.output >= 0, "memfd_create: %s", strerror(errno));
-    int status = inject_run(&program, decide, marked, run);
+    int status = inject_run(&program, decide, plan_marked, run);
     const char *text = printed(program.output), *wrong = judge(status, text, run, usual);
     if (wrong != NULL && atomic_fetch_add(&shared->wrong, 1) < SHOWN) {
         char plan[64];
-        plan_print(&run->plan, plan, sizeof plan);
+        plan_print(&run->by.plan, plan, sizeof plan);
         printf("--only %s: %s (status %#x, %u of %u calls failed)\n%s", plan, wrong, (unsigned)status,
-               run->failed, run->calls, text);
+               run->by.failed, run->by.calls, text);
     }
     if (usual != NULL && run->figures.fds != 0)
         note_left(&run->figures, usual);
@@ -187,11 +175,11 @@ static void do_job(const struct plan *plans, unsigned count, const struct figure
 {
     unsigned at;
     while ((at = atomic_fetch_add(&shared->next, 1)) < count) {
-        struct run run = {.plan = plans[at]};
+        struct run run = {.by.plan = plans[at]};
         (void)run_once(&run, usual);
         atomic_fetch_add(&shared->runs, 1);
-        atomic_fetch_add(&shared->faults, run.failed);
-        atomic_fetch_add(&shared->untouched, run.failed == 0);
+        atomic_fetch_add(&shared->faults, run.by.failed);
+        atomic_fetch_add(&shared->untouched, run.by.failed == 0);
         atomic_fetch_add(&shared->refused, run.figures.refused);
     }
     fflush(stdout);
@@ -244,14 +232,14 @@ static void print_calls(unsigned n)
 
 static int run_all(unsigned sample, uint64_t seed, unsigned jobs)
 {
-    struct run first = {.plan = {.what = PLAN_NONE}};
+    struct run first = {.by.plan = {.what = PLAN_NONE}};
     if (!run_once(&first, NULL))
         return 1;
-    CHECK(first.calls <= MOST_CALLS, "%u calls", first.calls);
+    CHECK(first.by.calls <= MOST_CALLS, "%u calls", first.by.calls);
     CHECK(first.figures.refused == 0, "memory was refused where nothing failed");
-    print_calls(first.calls);
+    print_calls(first.by.calls);
     unsigned count;
-    struct plan *plans = plan_all(seen, first.calls, &count);
+    struct plan *plans = plan_all(seen, first.by.calls, &count);
     if (sample != 0 && sample < count) {
         printf("%u of %u plans, --seed %llu\n", sample, count, (unsigned long long)seed);
         shuffle(plans, count, seed);
@@ -272,11 +260,11 @@ static int run_all(unsigned sample, uint64_t seed, unsigned jobs)
 
 static int run_only(const char *text)
 {
-    struct run run = {.calls = 0};
-    CHECK(plan_parse(text, &run.plan), "no plan: %s", text);
+    struct run run = {.by.calls = 0};
+    CHECK(plan_parse(text, &run.by.plan), "no plan: %s", text);
     program.output = -1;
-    int status = inject_run(&program, decide, marked, &run);
-    fprintf(stderr, "%u of %u calls failed\n", run.failed, run.calls);
+    int status = inject_run(&program, decide, plan_marked, &run);
+    fprintf(stderr, "%u of %u calls failed\n", run.by.failed, run.by.calls);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

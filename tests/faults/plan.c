@@ -54,6 +54,24 @@ int plan_error(const struct plan *plan, unsigned number, const struct inject_cal
     return call->errors[plan->error % count_errors(call)];
 }
 
+int plan_next(struct plan_run *run, const struct inject_call *call, const struct inject_call **seen,
+              unsigned most)
+{
+    if (run->back)
+        return 0;
+    if (run->plan.what == PLAN_NONE && run->calls < most)
+        seen[run->calls] = call;
+    int error = plan_error(&run->plan, ++run->calls, call);
+    run->failed += error != 0;
+    return error;
+}
+
+void plan_marked(void *arg, unsigned number)
+{
+    (void)number;
+    ((struct plan_run *)arg)->back = true;
+}
+
 struct plan *plan_all(const struct inject_call *const *calls, unsigned n, unsigned *count)
 {
     static const unsigned lengths[] = {2, 5, 30, 0};

@@ -31,6 +31,20 @@ void plan_print(const struct plan *plan, char *text, size_t size);
 /* What the number-th call (from 1) fails with; 0: it passes. */
 int plan_error(const struct plan *plan, unsigned number, const struct inject_call *call);
 
+/* How far a run by a plan has come. */
+struct plan_run {
+    struct plan plan;
+    unsigned calls, failed; /* so far */
+    bool back;              /* memory is */
+};
+
+/* What the next call fails with; 0: it passes. Without a plan the first most calls are noted in seen. */
+int plan_next(struct plan_run *run, const struct inject_call *call, const struct inject_call **seen,
+              unsigned most);
+
+/* For inject_run(), with a struct plan_run in front of arg: the program says that memory is back. */
+void plan_marked(void *arg, unsigned number);
+
 /* All plans for a program that makes these calls, in order; *count says how many. Never freed. */
 struct plan *plan_all(const struct inject_call *const *calls, unsigned n, unsigned *count);
 

@@ -34,33 +34,13 @@ static struct {
     unsigned calls, usual_fds;
 } * shared;
 
-/* One run; in the supervisor. */
-struct run {
-    struct plan plan;
-    unsigned calls, failed;
-    bool back;
-};
-
 static char *work_argv[] = {NULL, (char *)(uintptr_t) "steered", NULL};
 static const char *library;
 
 static int decide(void *arg, const struct seccomp_data *data, const struct inject_call *call)
 {
-    struct run *run = arg;
     (void)data;
-    if (run->back)
-        return 0;
-    if (run->plan.what == PLAN_NONE && run->calls < MOST_CALLS)
-        shared->seen[run->calls] = call;
-    int error = plan_error(&run->plan, ++run->calls, call);
-    run->failed += error != 0;
-    return error;
-}
-
-static void marked(void *arg, unsigned number)
-{
-    (void)number;
-    ((struct run *)arg)->back = true;
+    return plan_next(arg, call, shared->seen, MOST_CALLS);
 }
 
 /* ---- the process ---- */
@@ -73,9 +53,9 @@ struct process {
 
 static void supervise(const struct plan *plan, int output)
 {
-    struct run run = {.plan = *plan};
+    struct plan_run run = {.plan = *plan};
     struct inject_program program = {.argv = work_argv, .library = library, .output = output};
-    int status = inject_run(&program, decide, marked, &run);
+    int status = inject_run(&program, decide, plan_marked, &run);
     if (plan->what == PLAN_NONE)
         shared->calls = run.calls;
     atomic_fetch_add(&shared->faults, run.failed);
