@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # cJSON 1.7.15 does not print all integers that a double holds exactly.
 #
-# cJSON prints a number with 15 digits, reads that back, and takes 17 digits where the two differ. "Differ" is judged by a
-# relative tolerance of DBL_EPSILON. Near 2^53 one unit is less than that, so 15 digits are taken for the same number.
-# Seen with libcjson1 1.7.15-1+deb12u4:
+# cJSON prints a number with 15 digits, reads that back, and takes 17 digits where the two differ. "Differ" is
+# judged by a relative tolerance of DBL_EPSILON. Near 2^53 one unit is less than that, so 15 digits are taken for
+# the same number. Seen with libcjson1 1.7.15-1+deb12u4:
 #     9007199254740991 -> 9.00719925474099e+15 -> 9007199254740990
 #     0.30000000000000004 -> 0.3
 # One would expect 17 digits whenever 15 do not give the same double back; 2^53 - 1 is the largest integer that JSON
-# readers agree on. 1000000000000001 comes out right. A program that prints counters takes strings, or its own printer.
+# readers agree on. 1000000000000001 comes out right. A program that prints counters takes strings, or its own
+# printer.
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # gdb's gcore writes memory in the process that it looks at.
 #
-# gcore reads every shared mapping that the core filter includes. Reading a hole of a memfd through the mapping allocates
-# the page, and it stays allocated in the memfd. Seen with gdb-minimal 13.1-3 and Linux 6.18: a memfd of 64 MiB of which 4 KiB were
-# ever written holds 64 MiB after gcore, for as long as anybody has it open. One would expect that a tool which
-# only looks leaves memory as it is (reading a hole of a private mapping maps the zero page and costs nothing).
-# madvise(MADV_DONTDUMP) on the mapping keeps gcore, and the kernel's own dump, away from it.
+# gcore reads every shared mapping that the core filter includes. Reading a hole of a memfd through the mapping
+# allocates the page, and it stays allocated in the memfd. Seen with gdb-minimal 13.1-3 and Linux 6.18: a memfd of
+# 64 MiB of which 4 KiB were ever written holds 64 MiB after gcore, for as long as anybody has it open. One would
+# expect that a tool which only looks leaves memory as it is (reading a hole of a private mapping maps the zero page
+# and costs nothing). madvise(MADV_DONTDUMP) on the mapping keeps gcore, and the kernel's own dump, away from it.
 set -euo pipefail
 
 folder=$(mktemp -d)
@@ -58,7 +58,8 @@ kib() {
 }
 before=$(kib)
 libraries=$(find "$PWD/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
-LD_LIBRARY_PATH=$libraries timeout 120 root/usr/bin/gdb -nx -batch -p "$child" -ex "gcore core" </dev/null >gdb.log 2>&1 || true
+LD_LIBRARY_PATH=$libraries timeout 120 root/usr/bin/gdb -nx -batch -p "$child" -ex "gcore core" </dev/null \
+    >gdb.log 2>&1 || true
 [[ -s core ]] || {
     echo "gdb took no core here"
     tail -3 gdb.log

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # libuv 1.44 binds every abstract socket name to the same address.
 #
-# uv_pipe_bind() takes a C string. An abstract name begins with a NUL byte, so for libuv it is the empty string. The call
-# returns 0 all the same, and the kernel is given 108 NUL bytes as the name. Seen with libuv1 1.44.2-1+deb12u1:
+# uv_pipe_bind() takes a C string. An abstract name begins with a NUL byte, so for libuv it is the empty string. The
+# call returns 0 all the same, and the kernel is given 108 NUL bytes as the name. Seen with libuv1 1.44.2-1+deb12u1:
 #     bind "\0first": 0, address of 110 bytes, name of 108 NUL bytes
 #     bind "\0second" in another socket: EADDRINUSE
-# One would expect EINVAL, or the name that was given. The second socket of any program on the host that does so finds the
-# address taken, and a client that knows the name cannot connect.
+# One would expect EINVAL, or the name that was given. The second socket of any program on the host that does so
+# finds the address taken, and a client that knows the name cannot connect.
 set -euo pipefail
 
 folder=$(mktemp -d)

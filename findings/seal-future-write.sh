@@ -6,9 +6,9 @@
 #     MADV_POPULATE_WRITE on the old mapping      works, and allocates pages
 #     MADV_REMOVE on the old mapping              EPERM
 #     fallocate(FALLOC_FL_PUNCH_HOLE)             EPERM
-# One would expect that a mapping which may overwrite every byte may also drop its pages: both change what readers see to
-# zeros. With F_SEAL_SHRINK and F_SEAL_GROW alone, all four work. So pages of a memfd that is sealed this way stay until
-# its last descriptor and mapping are gone.
+# One would expect that a mapping which may overwrite every byte may also drop its pages: both change what readers
+# see to zeros. With F_SEAL_SHRINK and F_SEAL_GROW alone, all four work. So pages of a memfd that is sealed this way
+# stay until its last descriptor and mapping are gone.
 set -euo pipefail
 
 folder=$(mktemp -d)
