@@ -43,6 +43,16 @@ bool hk_init_divert(bool at_last)
     return ok;
 }
 
+void hk_init_once(_Atomic(bool) *done, bool (*step)(void))
+{
+    if (atomic_load_explicit(done, memory_order_acquire))
+        return;
+    hk_lock_take(&init_lock);
+    if (!atomic_load(done) && step())
+        atomic_store_explicit(done, true, memory_order_release);
+    hk_lock_drop(&init_lock);
+}
+
 void hk_init_after_fork(void)
 {
     hk_lock_init(&init_lock);

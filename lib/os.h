@@ -41,6 +41,16 @@ int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_
 /* Takes away, or gives back, access to whole pages of our own. */
 int hk_os_protect(uintptr_t addr, size_t bytes, bool accessible);
 
+/*
+ * Sets the protection of whole pages that are not the allocator's own.
+ *
+ * @param addr        a multiple of the page size
+ * @param bytes       rounded up to whole pages
+ * @param protection  PROT_READ, PROT_WRITE, PROT_EXEC
+ * @return            0 or -errno; nothing has changed then, or part of the pages
+ */
+int hk_os_set_protection(uintptr_t addr, size_t bytes, int protection);
+
 /* Random bytes of the kernel's, without waiting for them; -EAGAIN or -ENOSYS where there are none. */
 int hk_os_random(void *to, size_t bytes);
 

@@ -123,10 +123,15 @@ int hk_os_move(uintptr_t old_addr, size_t old_bytes, uintptr_t addr, size_t new_
         HK_SYSCALL(SYS_mremap, old_addr, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, addr));
 }
 
-int hk_os_protect(uintptr_t addr, size_t bytes, bool accessible)
+int hk_os_set_protection(uintptr_t addr, size_t bytes, int protection)
 {
     hk_count(&hk_process.sys_other_total, 1);
-    return result(HK_SYSCALL(SYS_mprotect, addr, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE));
+    return result(HK_SYSCALL(SYS_mprotect, addr, bytes, protection));
+}
+
+int hk_os_protect(uintptr_t addr, size_t bytes, bool accessible)
+{
+    return hk_os_set_protection(addr, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
 int hk_os_random(void *to, size_t bytes)

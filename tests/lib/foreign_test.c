@@ -23,10 +23,12 @@ static const size_t sizes[] = {1, 24, 100, 1000, 5000, 60000, 120000, 140000, 10
 
 static void *libc;
 
+/* By a library that is linked with it: where the C library itself is asked for, its names lead to ours
+ * (lib/deepbind.c). */
 static int find_libc(void **state)
 {
     (void)state;
-    libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+    libc = dlopen("libm.so.6", RTLD_NOW);
     return libc == NULL;
 }
 
