@@ -29,16 +29,15 @@ static bool fail(char *error, size_t size, const char *typed, const char *why)
 bool hk_service_name(const char *typed, char name[HK_SERVICE_NAME_BYTES], char *error, size_t size)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
-    size_t len = strlen(typed);
     const char *suffix = suffix_of(typed);
-    if (len == 0 || typed[strspn(typed, allowed)] != '\0' || suffix == typed || typed[0] == '@' ||
+    if (typed[0] == '\0' || typed[strspn(typed, allowed)] != '\0' || suffix == typed || typed[0] == '@' ||
         typed[0] == '.')
         return fail(error, size, typed, "not a unit's name");
     if (suffix && strcmp(suffix, SERVICE) != 0)
         return fail(error, size, typed, "only services run programs");
-    if (len + (suffix ? 0 : strlen(SERVICE)) >= HK_SERVICE_NAME_BYTES)
+    int whole = snprintf(name, HK_SERVICE_NAME_BYTES, "%s%s", typed, suffix ? "" : SERVICE);
+    if (whole < 0 || whole >= HK_SERVICE_NAME_BYTES)
         return fail(error, size, typed, "longer than a unit's name may be");
-    snprintf(name, HK_SERVICE_NAME_BYTES, "%s%s", typed, suffix ? "" : SERVICE);
     return true;
 }
 

@@ -29,8 +29,7 @@ static void *fill_up(void *arg)
 {
     size_t size = *(const size_t *)arg;
     void **last = NULL;
-    unsigned count = 0;
-    for (void **p; (p = malloc(size)) != NULL; count++) {
+    for (void **p; (p = malloc(size)) != NULL;) {
         memset(p, 1, size);
         *p = (void *)last;
         last = p;
@@ -43,7 +42,7 @@ static void *fill_up(void *arg)
         CHECK(malloc_usable_size((void *)last) >= size, "usable");
     }
     pthread_barrier_wait(&full);
-    for (unsigned i = 0; last != NULL; i++) {
+    while (last != NULL) {
         void **next = *last;
         errno = EXDEV;
         free((void *)last);

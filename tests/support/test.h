@@ -13,4 +13,9 @@
 
 #include <cmocka.h>
 
+/* cmocka 2 deprecates assert_in_range() for this name, which 1.1 lacks. */
+#ifndef assert_uint_in_range
+#define assert_uint_in_range(value, minimum, maximum) assert_in_range(value, minimum, maximum)
+#endif
+
 #endif

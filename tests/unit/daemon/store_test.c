@@ -28,7 +28,7 @@ static void names_are_numbers(void **state)
         unsigned number = hk_store_number(name);
         if (number == 0)
             continue;
-        assert_in_range(number, 1, HK_STORE_ROWS);
+        assert_uint_in_range(number, 1, HK_STORE_ROWS);
         assert_false(seen[number]);
         seen[number] = true;
         found++;

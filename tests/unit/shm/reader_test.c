@@ -338,7 +338,7 @@ static void check_offsets(const uint32_t *offsets, unsigned n, uint64_t limit)
 static void check_bounds(const struct hk_reader *r, uint64_t file_size)
 {
     const struct hk_header *h = &r->header;
-    assert_in_range(r->class_count, 1, HK_MAX_CLASSES);
+    assert_uint_in_range(r->class_count, 1, HK_MAX_CLASSES);
     assert_int_equal((h->dir_off | h->cells_off | h->row_off | h->applied_off) % 8, 0);
     assert_true(hk_reader_cell_offset(r, h->cell_count - 1) + h->cell_bytes <= file_size);
     assert_true(h->dir_off + 8ull * h->cell_count <= file_size);

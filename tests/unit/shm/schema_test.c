@@ -124,7 +124,7 @@ static void tunables_keep_the_rules(void **state)
     (void)state;
     for (unsigned i = 0; i < HK_TUNABLES; i++) {
         check_tunable(&hk_tunables[i]);
-        assert_in_range(hk_tunables[i].dflt, hk_tunables[i].min, hk_tunables[i].max);
+        assert_uint_in_range(hk_tunables[i].dflt, hk_tunables[i].min, hk_tunables[i].max);
         for (unsigned k = i + 1; k < HK_TUNABLES; k++)
             assert_string_not_equal(hk_tunables[i].name, hk_tunables[k].name);
     }

@@ -266,7 +266,7 @@ static void suggests_the_nearest_names(void **state)
     for (unsigned i = 0; i < HK_COUNT_OF(cases); i++) {
         const char *near[3];
         unsigned n = hk_value_nearest(cases[i].written, strlen(cases[i].written), near, HK_COUNT_OF(near));
-        assert_in_range(n, 1, 3);
+        assert_uint_in_range(n, 1, 3);
         assert_string_equal(near[0], cases[i].meant);
         for (unsigned k = 1; k < n; k++)
             assert_string_not_equal(near[k], near[0]);
