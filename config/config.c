@@ -122,7 +122,7 @@ static void unknown_key(const struct hk_jsonc *source, const cJSON *item, const 
     for (unsigned i = 0; i < other_count; i++)
         known[n++] = others[i];
     snprintf(where, sizeof where, "%s%.80s", parent, item->string);
-    bool hint = hk_nearest(item->string, strlen(item->string), known, n, 3, &near, 1) == 1;
+    bool hint = hk_nearest(item->string, strlen(item->string), known, n, &near, 1) == 1;
     hk_jsonc_problem(source, item, where, "no such key%s%s", hint ? "; nearest: " : "", hint ? near : "");
 }
 

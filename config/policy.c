@@ -40,7 +40,7 @@ static void unknown_key(struct reading *r, const cJSON *node, const char *parent
     char key[WHERE_BYTES];
     const char *near;
     snprintf(key, sizeof key, "%s%s%.60s", parent, parent[0] ? "." : "", node->string);
-    bool hint = hk_nearest(node->string, strlen(node->string), known, count, 3, &near, 1) == 1;
+    bool hint = hk_nearest(node->string, strlen(node->string), known, count, &near, 1) == 1;
     problem(r, node, key, "no such key%s%s", hint ? "; nearest: " : "", hint ? near : "");
 }
 

@@ -32,7 +32,7 @@ static void show(struct hk_session *session, const cJSON *result)
 {
     static const struct hk_column columns[] = {
         {.title = "PID", .align = HK_ALIGN_RIGHT},
-        {.title = "COMM", .narrow = 8},
+        {.title = "COMM"},
         {.title = "STATUS"},
         {.title = "GENERATION", .align = HK_ALIGN_RIGHT, .rank = 2, .optional = true},
         {.title = "RELEASED", .align = HK_ALIGN_RIGHT, .rank = 1, .optional = true},

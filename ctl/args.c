@@ -12,6 +12,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/memory.h"
+#include "ctl/output.h"
 #include "ctl/service_name.h"
 #include "ctl/tunables.h"
 #include "ctl/units.h"
@@ -20,7 +21,7 @@
 
 #define LONG        256 /* getopt's value of an option's long form: this and its id */
 #define WAIT_MOST   60000
-#define LIFE_MOST_S 4e9
+#define LIFE_MOST_S (366 * 86400.0) /* the daemon's own bound */
 
 HK_PRINTF(2, 3) static bool fail(struct hk_args *args, const char *format, ...)
 {
@@ -31,13 +32,12 @@ HK_PRINTF(2, 3) static bool fail(struct hk_args *args, const char *format, ...)
     return false;
 }
 
-/* "; nearest: a, b", or "" where nothing is near: the shorter the word, the nearer it must be. */
+/* "; nearest: a, b", or "" where nothing is near. */
 static const char *hint(const char *word, size_t len, const char *const *names, unsigned count,
                         const char *dashes, char *buf, size_t size)
 {
     const char *near[3];
-    unsigned limit = len < 4 ? 1 : len < 7 ? 2 : 3;
-    unsigned n = hk_nearest(word, len, names, count, limit, near, HK_COUNT_OF(near));
+    unsigned n = hk_nearest(word, len, names, count, near, HK_COUNT_OF(near));
     size_t at = 0;
     buf[0] = '\0';
     for (unsigned i = 0; i < n; i++) {
@@ -118,7 +118,7 @@ static bool read_interval(struct hk_args *args, const char *text)
 static bool read_life(struct hk_args *args, const char *text)
 {
     double ms;
-    if (!read_time(args, "life", text, 1, LIFE_MOST_S * 1e3, "more than 0 and at most 4000000000 s", &ms))
+    if (!read_time(args, "life", text, 1, LIFE_MOST_S * 1e3, "more than 0 s and at most 366 d", &ms))
         return false;
     args->life_s = round_up(ms / 1e3);
     return true;
@@ -131,6 +131,16 @@ static bool read_wait(struct hk_args *args, const char *text)
         return false;
     args->wait_ms = round_up(ms);
     args->wait_given = true;
+    return true;
+}
+
+static bool read_width(struct hk_args *args, const char *text)
+{
+    uint64_t width;
+    if (!read_number(text, HK_OUT_WIDTH_LEAST, HK_OUT_WIDTH_MOST, &width))
+        return fail(args, "--width: '%.80s' is not a number of columns, %u..%u", text, HK_OUT_WIDTH_LEAST,
+                    HK_OUT_WIDTH_MOST);
+    args->width = (unsigned)width;
     return true;
 }
 
@@ -251,6 +261,8 @@ static bool take_option(struct hk_args *args, enum hk_option_id id, const char *
         return read_dir(args, text);
     case HK_OPT_JSON:
         return read_form(args, text);
+    case HK_OPT_WIDTH:
+        return read_width(args, text);
     case HK_OPT_NO_COLOR:
         return args->no_color = true;
     case HK_OPT_VERBOSE:

@@ -31,6 +31,7 @@ struct hk_args {
     const struct hk_command *command; /* NULL: only help or version was asked for */
     bool help, version, verbose, no_color;
     enum hk_json_form json;
+    unsigned width; /* --width; 0: not given */
     const char *runtime_dir;
     struct hk_selector selector;
     bool dead;

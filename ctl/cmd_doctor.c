@@ -102,7 +102,7 @@ static bool connect_daemon(struct hk_doctor *doctor)
 static void print_wrapped(const struct hk_out *out, const char *text, unsigned indent)
 {
     char *clean = hk_display_clean(text);
-    size_t room = out->width > indent + 20 ? out->width - indent : 20;
+    size_t room = out->page > indent + 20 ? out->page - indent : 20;
     for (const char *at = clean; *at;) {
         size_t len = strlen(at), cut = len;
         if (len > room) {

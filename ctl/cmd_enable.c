@@ -19,6 +19,7 @@
 #include "ctl/places.h"
 #include "ctl/service.h"
 #include "ctl/service_check.h"
+#include "ctl/service_names.h"
 #include "ctl/session.h"
 #include "ctl/spawn.h"
 
@@ -167,6 +168,16 @@ static int write_drop_in(struct work *work, const struct hk_service *unit)
     return HK_EXIT_OK;
 }
 
+/* Says that there is no such service, which was probably meant, and what else can be done. */
+static int no_service(const struct work *work, const struct hk_service *unit, const char *advice)
+{
+    char near[HK_SERVICE_NAME_BYTES];
+    bool found = hk_service_nearest(&work->of, unit->name, near);
+    hk_error("%s: there is no such %sservice%s%s%s%s%s", unit->name, work->of.user ? "user " : "",
+             work->root[0] ? " in " : "", work->root, found ? "; nearest: " : "", found ? near : "", advice);
+    return HK_EXIT_PARTLY;
+}
+
 static int enable_one(struct work *work, const char *name)
 {
     const struct hk_args *args = work->session->args;
@@ -177,7 +188,9 @@ static int enable_one(struct work *work, const char *name)
     if (strcmp(unit.name, name) != 0)
         print(work, "%s: is a name of %s", name, unit.name);
     const char *dir = work->runtime_dir[0] ? work->runtime_dir : HK_RUNTIME_DIR_SYSTEM;
-    if (hk_service_check(&unit, &work->of, work->library, dir) || args->force) {
+    if (unit.state == HK_SERVICE_MISSING && !args->force) {
+        status = no_service(work, &unit, "; --force enables it before it comes");
+    } else if (hk_service_check(&unit, &work->of, work->library, dir) || args->force) {
         status = write_drop_in(work, &unit);
     } else {
         hk_error("%s: not enabled, since it would not start; --force does it all the same", unit.name);
@@ -198,7 +211,9 @@ static int disable_one(struct work *work, const char *name)
     if (result == HK_DROP_IN_SAME && strcmp(unit.name, name) != 0)
         result = hk_drop_in_remove(&work->of, name, path);
     int status = HK_EXIT_OK;
-    if (result == HK_DROP_IN_SAME) {
+    if (result == HK_DROP_IN_SAME && unit.state == HK_SERVICE_MISSING) {
+        status = no_service(work, &unit, "");
+    } else if (result == HK_DROP_IN_SAME) {
         print(work, "%s: is not enabled", unit.name);
     } else if (result != HK_DROP_IN_DONE) {
         status = show_failure(result, &unit, path, "remove");

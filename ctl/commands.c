@@ -21,7 +21,6 @@ const struct hk_command hk_commands[] = {
          "HAKMEM_LIBRARY names the library to preload where it is not the one installed.",
      .groups = HK_GROUP_GLOBAL | HK_GROUP_RUN,
      .words = HK_WORDS_PROGRAM,
-     .shows_tunables = true,
      .run = hk_cmd_run},
     {.name = "enable",
      .arguments = "UNIT...",
@@ -29,11 +28,11 @@ const struct hk_command hk_commands[] = {
      .details =
          "Writes a drop-in, UNIT.d/50-hakmem.conf in /etc/systemd/system, that preloads libhakmem.so into the "
          "service, from its next start on, and says what of the unit's settings is in the way and what to run next. "
-         "UNIT may be a template (web@.service) or one of its instances; \".service\" may be left out.\n"
+         "UNIT may be a template (web@.service) or one of its instances; \".service\" may be left out. A unit that does not "
+         "exist is refused, but with --force.\n"
          "With --runtime-dir the service greets the daemon there. HAKMEM_LIBRARY, or --library, names the library.",
      .groups = HK_GROUP_GLOBAL | HK_GROUP_RUN | HK_GROUP_ENABLE | HK_GROUP_UNITS,
      .words = HK_WORDS_UNITS,
-     .shows_tunables = true,
      .run = hk_cmd_enable},
     {.name = "disable",
      .arguments = "UNIT...",

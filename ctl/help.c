@@ -24,7 +24,7 @@ static size_t fits(const char *text, size_t room)
 /* The rest of a text in lines that begin at a column; the first line is there already. */
 static void print_at(const struct hk_out *out, const char *text, unsigned column)
 {
-    size_t room = out->width > column + WIDTH_LEAST ? out->width - column : WIDTH_LEAST;
+    size_t room = out->page > column + WIDTH_LEAST ? out->page - column : WIDTH_LEAST;
     for (bool first = true; first || *text; first = false) {
         size_t cut = fits(text, room);
         fprintf(out->file, "%*s%.*s\n", first ? 0 : (int)column, "", (int)cut, text);
@@ -50,12 +50,38 @@ static void print_item(const struct hk_out *out, const char *term, unsigned colu
 #define OPTION_COLUMN 24
 #define EXIT_COLUMN   7
 
+/* An option as it is typed, without its short form. */
+static void write_option(const struct hk_option *o, char *buf, size_t size)
+{
+    snprintf(buf, size, "--%s%s%s%s", o->name,
+             !o->argument  ? ""
+             : o->optional ? "[="
+                           : " ",
+             o->argument ? o->argument : "", o->optional ? "]" : "");
+}
+
+/* Options that every command takes are named only: the tool's own help explains them. */
+static void print_common(const struct hk_out *out, unsigned groups)
+{
+    char text[512] = "Common options (see 'hakmemctl --help'):", term[64];
+    size_t at = strlen(text);
+    for (unsigned id = 0; id < HK_OPTIONS; id++) {
+        if (!(hk_options[id].groups & groups))
+            continue;
+        write_option(&hk_options[id], term, sizeof term);
+        int wrote = snprintf(text + at, sizeof text - at, " %s%s", term, id + 1 < HK_OPTIONS ? "," : "");
+        at += wrote > 0 && (size_t)wrote < sizeof text - at ? (size_t)wrote : 0;
+    }
+    hk_out_gap(out);
+    print_text(out, text);
+}
+
 static void print_options(const struct hk_out *out, const char *title, unsigned groups)
 {
     bool any = false;
     for (unsigned id = 0; id < HK_OPTIONS; id++) {
         const struct hk_option *o = &hk_options[id];
-        char term[64];
+        char typed[64], term[72];
         if (!(o->groups & groups))
             continue;
         if (!any) {
@@ -64,11 +90,8 @@ static void print_options(const struct hk_out *out, const char *title, unsigned 
         }
         any = true;
         const char letter[] = {'-', o->letter, ',', ' ', '\0'};
-        snprintf(term, sizeof term, "%s--%s%s%s%s", o->letter ? letter : "", o->name,
-                 !o->argument  ? ""
-                 : o->optional ? "[="
-                               : " ",
-                 o->argument ? o->argument : "", o->optional ? "]" : "");
+        write_option(o, typed, sizeof typed);
+        snprintf(term, sizeof term, "%s%s", o->letter ? letter : "", typed);
         print_item(out, term, OPTION_COLUMN, o->help);
     }
 }
@@ -121,9 +144,11 @@ static void help_command(const struct hk_out *out, const struct hk_command *comm
     }
     print_options(out, "Options", own);
     print_options(out, "Which processes (all that is said must hold)", command->groups & HK_GROUP_SELECT);
-    print_options(out, "Common options", command->groups & (HK_GROUP_GLOBAL | HK_GROUP_JSON));
+    print_common(out, command->groups & (HK_GROUP_GLOBAL | HK_GROUP_JSON));
     if (command->shows_tunables)
         print_tunables(out);
+    else if (command->groups & HK_GROUP_RUN)
+        print_text(out, "Tunables: 'hakmemctl tune --help'");
 }
 
 /* A status of 126 or more is run's own, which otherwise ends as its program does. */

@@ -57,13 +57,13 @@ int main(int argc, char **argv)
         return hk_guard(argc - 2, argv + 2);
     if (argc >= 3 && strcmp(argv[1], "--complete") == 0)
         return complete(argv[2], argv[3]);
-    hk_out_init(&session.out, HK_JSON_NONE, false);
+    hk_out_init(&session.out, HK_JSON_NONE, false, 0);
     if (argc == 2 && strcmp(argv[1], "--options") == 0) {
         hk_help_listing(stdout);
         return hk_out_finish(&session.out) ? HK_EXIT_OK : HK_EXIT_PARTLY;
     }
     if (hk_args_parse(&args, argc, argv)) {
-        hk_out_init(&session.out, args.json, args.no_color);
+        hk_out_init(&session.out, args.json, args.no_color, args.width);
         status = run_command(&session);
     } else {
         status = usage_error(&args);

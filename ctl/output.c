@@ -12,25 +12,24 @@
 #include "ctl/memory.h"
 #include "ctl/report.h"
 
-#define WIDTH_DEFAULT 80u
-#define WIDTH_LEAST   20u
-#define WIDTH_MOST    1000u
+#define PAGE_DEFAULT 80u
 
 static bool sensible(unsigned long width)
 {
-    return width >= WIDTH_LEAST && width <= WIDTH_MOST;
+    return width >= HK_OUT_WIDTH_LEAST && width <= HK_OUT_WIDTH_MOST;
 }
 
-static unsigned find_width(FILE *file)
+/* 0: nobody says. */
+static unsigned find_width(FILE *file, unsigned given)
 {
     const char *columns = getenv("COLUMNS");
     struct winsize size;
-    unsigned long asked = columns ? strtoul(columns, NULL, 10) : 0;
+    unsigned long asked = given ? given : columns ? strtoul(columns, NULL, 10) : 0;
     if (sensible(asked))
         return (unsigned)asked;
     if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && sensible(size.ws_col))
         return size.ws_col;
-    return WIDTH_DEFAULT;
+    return isatty(fileno(file)) ? PAGE_DEFAULT : 0;
 }
 
 static bool wants_color(FILE *file)
@@ -41,10 +40,12 @@ static bool wants_color(FILE *file)
     return !refused && isatty(fileno(file));
 }
 
-void hk_out_init(struct hk_out *out, enum hk_json_form json, bool no_color)
+void hk_out_init(struct hk_out *out, enum hk_json_form json, bool no_color, unsigned width)
 {
+    unsigned found = find_width(stdout, width);
     out->file = stdout;
-    out->width = find_width(stdout);
+    out->width = found ? found : UINT32_MAX;
+    out->page = found ? found : PAGE_DEFAULT;
     out->color = !no_color && wants_color(stdout);
     out->json = json;
 }

@@ -10,16 +10,22 @@
 #include "ctl/table.h"
 #include "shm/base.h"
 
+/* What may be asked for as a width; other values count as not given. */
+#define HK_OUT_WIDTH_LEAST 20u
+#define HK_OUT_WIDTH_MOST  1000u
+
 struct hk_out {
     FILE *file;
-    unsigned width;
+    unsigned width; /* columns that a line may take; UINT32_MAX where nothing is to be cut */
+    unsigned page;  /* columns after which sentences are wrapped */
     bool color;
     enum hk_json_form json;
 };
 
-/* Standard output. Width: $COLUMNS, else the terminal's, else 80. Colours: on a terminal that has them,
- * unless no_color or $NO_COLOR says otherwise. */
-void hk_out_init(struct hk_out *out, enum hk_json_form json, bool no_color);
+/* Prepares standard output. The width is that given (0: not given), else $COLUMNS, else the terminal's. Where
+ * none of these is known, for pipes and files, lines have no bound and sentences are wrapped at 80 columns.
+ * Colours are used on a terminal that has them, unless no_color or $NO_COLOR says otherwise. */
+void hk_out_init(struct hk_out *out, enum hk_json_form json, bool no_color, unsigned width);
 
 /* Prints the table, indented, and frees it. */
 void hk_out_table(const struct hk_out *out, struct hk_table *table, unsigned indent);

@@ -24,29 +24,32 @@ struct field {
         .title = (title_), .align = HK_ALIGN_RIGHT, .rank = (rank_)                                          \
     }
 
+/* A rank says how soon a column gives way on a narrow page. What tells one process from another and what it
+ * costs stay longest; then what it does, whose it is, and how its memory is divided. A command name is at
+ * most 15 columns and never cut. */
 static const struct field fields[] = {
     {"pid", PLAIN, RIGHT("PID", 0)},
-    {"comm", TEXT, LEFT("COMM", 0, 8)},
+    {"comm", TEXT, LEFT("COMM", 0, 0)},
     {"state", END, LEFT("STATE", 2, 0)},
-    {HK_KEY_DERIVED(threads), PLAIN, RIGHT("THREADS", 6)},
+    {HK_KEY_DERIVED(threads), PLAIN, RIGHT("THREADS", 8)},
     {HK_KEY_DERIVED(live_bytes), BY_KEY, RIGHT("LIVE", 0)},
-    {HK_KEY_DERIVED(bin_bytes), BY_KEY, RIGHT("IN BINS", 8)},
-    {HK_KEY_DERIVED(partial_bytes), BY_KEY, RIGHT("PARTLY", 10)},
-    {HK_KEY_PROCESS(retained_bytes), BY_KEY, RIGHT("RETAINED", 3)},
-    {HK_KEY_PROCESS(mapped_bytes), BY_KEY, RIGHT("MAPPED", 12)},
+    {HK_KEY_DERIVED(bin_bytes), BY_KEY, RIGHT("IN BINS", 9)},
+    {HK_KEY_DERIVED(partial_bytes), BY_KEY, RIGHT("PARTLY", 12)},
+    {HK_KEY_PROCESS(retained_bytes), BY_KEY, RIGHT("RETAINED", 4)},
+    {HK_KEY_PROCESS(mapped_bytes), BY_KEY, RIGHT("MAPPED", 13)},
     {"rss_bytes", BY_KEY, RIGHT("RSS", 1)},
-    {"allocs_per_s", BY_KEY, RIGHT("ALLOCS", 1)},
-    {"frees_per_s", BY_KEY, RIGHT("FREES", 9)},
-    {"age_s", BY_KEY, RIGHT("AGE", 5)},
-    {"idle_ms", BY_KEY, RIGHT("IDLE", 13)},
-    {HK_KEY_PROCESS(generation_applied), PLAIN, RIGHT("GEN", 14)},
-    {"label", TEXT, LEFT("LABEL", 4, 8)},
-    {"unit", TEXT, LEFT("UNIT", 4, 10)},
-    {"user", USER, LEFT("USER", 7, 6)},
-    {"family", PLAIN, RIGHT("FAMILY", 15)},
-    {"ppid", PLAIN, RIGHT("PARENT", 17)},
-    {"version", TEXT, LEFT("VERSION", 18, 5)},
-    {"exe", TEXT, {.title = "EXE", .rank = 16, .narrow = 12, .keep_end = true, .optional = true}},
+    {"allocs_per_s", BY_KEY, RIGHT("ALLOCS", 3)},
+    {"frees_per_s", BY_KEY, RIGHT("FREES", 11)},
+    {"age_s", BY_KEY, RIGHT("AGE", 6)},
+    {"idle_ms", BY_KEY, RIGHT("IDLE", 14)},
+    {HK_KEY_PROCESS(generation_applied), PLAIN, RIGHT("GEN", 15)},
+    {"label", TEXT, LEFT("LABEL", 7, 8)},
+    {"unit", TEXT, LEFT("UNIT", 5, 10)},
+    {"user", USER, LEFT("USER", 10, 6)},
+    {"family", PLAIN, RIGHT("FAMILY", 16)},
+    {"ppid", PLAIN, RIGHT("PARENT", 18)},
+    {"version", TEXT, LEFT("VERSION", 19, 5)},
+    {"exe", TEXT, {.title = "EXE", .rank = 17, .narrow = 12, .keep_end = true, .optional = true}},
 };
 
 const char *hk_process_end(const cJSON *process, char *buf, size_t size)

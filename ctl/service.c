@@ -19,11 +19,17 @@
 
 /* ---- where units are ---- */
 
-static const char *const system_dirs[] = {"/etc/systemd/system", "/run/systemd/system",
-                                          "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
-                                          "/lib/systemd/system"};
+/* Those of generators hold units that have no file elsewhere: made of fstab, of init scripts, of containers.
+ */
+static const char *const system_dirs[] = {
+    "/etc/systemd/system",     "/run/systemd/transient", "/run/systemd/generator.early",
+    "/run/systemd/system",     "/run/systemd/generator", "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system", "/lib/systemd/system",    "/run/systemd/generator.late"};
 static const char *const user_dirs[] = {"/etc/systemd/user", "/run/systemd/user",
                                         "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"};
+
+/* systemd makes a unit of an init script when it starts: in a system that does not run there is none yet. */
+#define INIT_SCRIPTS "/etc/init.d"
 
 /* The user's own: where what is configured is, and where programs put units. */
 static bool home_dir(unsigned index, char *buf, size_t size)
@@ -179,13 +185,21 @@ static void gather_all(struct drop_ins *list, const struct hk_service *unit, con
     gather(list, of, "service");
 }
 
+static bool has_init_script(const struct hk_service *unit, const struct hk_units_of *of)
+{
+    char path[PATH_MAX + HK_SERVICE_NAME_BYTES];
+    int stem = (int)(strlen(unit->name) - strlen(".service"));
+    snprintf(path, sizeof path, "%s" INIT_SCRIPTS "/%.*s", of->root, stem, unit->name);
+    return !of->user && access(path, X_OK) == 0;
+}
+
 static void read_by_files(struct hk_service *unit, const struct hk_units_of *of)
 {
     char path[PATH_MAX];
     struct drop_ins list = {0};
     bool found = find_fragment(unit, of, path, sizeof path);
     if (!found)
-        unit->state = HK_SERVICE_MISSING;
+        unit->state = has_init_script(unit, of) ? HK_SERVICE_FOUND : HK_SERVICE_MISSING;
     else if (unit->state != HK_SERVICE_MASKED)
         hk_service_add_file(unit, of, path);
     gather_all(&list, unit, of);
@@ -280,6 +294,11 @@ static bool read_by_asking(struct hk_service *unit, const struct hk_units_of *of
     unit->answered = true;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         take_line(unit, line, &answer);
+    if (unit->state == HK_SERVICE_MISSING && find_fragment(unit, of, path, sizeof path)) {
+        /* A file that systemd has not read yet. */
+        unit->state = unit->state == HK_SERVICE_MASKED ? HK_SERVICE_MASKED : HK_SERVICE_FOUND;
+        hk_service_add_file(unit, of, path);
+    }
     if (answer.fragment[0] == '/' && unit->state == HK_SERVICE_FOUND)
         hk_service_add_file(unit, of, answer.fragment);
     while (hk_unit_file_word(&answer.drop_ins, path, sizeof path))

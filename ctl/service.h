@@ -60,8 +60,9 @@ struct hk_service {
 void hk_service_read(struct hk_service *unit, const struct hk_units_of *of, const char *name);
 void hk_service_free(struct hk_service *unit);
 
-/* The directories of units, the first of them the one that drop-ins are written to; each below root where
- * there is one. The text is in buf. NULL behind the last, or where it does not fit (no home). */
+/* The directories of units and of what generators made, the first of them the one that drop-ins are written
+ * to; each below root where there is one. The text is in buf. NULL behind the last, or where it does not fit
+ * (no home). */
 const char *hk_service_dir(const struct hk_units_of *of, unsigned index, char *buf, size_t size);
 
 #endif

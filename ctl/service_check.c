@@ -278,7 +278,7 @@ bool hk_service_check(const struct hk_service *unit, const struct hk_units_of *o
 {
     const struct check check = {.unit = unit, .of = of, .library = library, .runtime_dir = runtime_dir};
     if (unit->state == HK_SERVICE_MISSING)
-        warn(&check, "there is no such service here; it will run on hakmem if it comes");
+        warn(&check, "there is no such service here; it will run on hakmem once there is");
     else if (unit->state == HK_SERVICE_MASKED)
         warn(&check, "it is masked: it does not run at all");
     check_preload(&check);

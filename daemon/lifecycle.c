@@ -43,22 +43,23 @@ const char *hk_lifecycle_config_file(const struct hk_options *options, char *buf
 
 /* ---- configuration in force ---- */
 
+bool hk_lifecycle_find_group(const char *name, gid_t *gid)
+{
+    struct group record, *found = NULL;
+    char *buf = hk_alloc(GROUP_BYTES);
+    getgrnam_r(name, &record, buf, GROUP_BYTES, &found);
+    if (found)
+        *gid = found->gr_gid;
+    free(buf);
+    return found != NULL;
+}
+
 static void find_admin_group(struct hk_daemon *daemon)
 {
     const char *name = daemon->config.admin_group;
-    struct group record, *found = NULL;
-    daemon->has_admin_group = false;
-    if (name[0] == '\0')
-        return;
-    char *buf = hk_alloc(GROUP_BYTES);
-    getgrnam_r(name, &record, buf, GROUP_BYTES, &found);
-    if (found) {
-        daemon->admin_gid = found->gr_gid;
-        daemon->has_admin_group = true;
-    } else {
-        hk_log(HK_LOG_WARN, "admin_group: no group named '%s': root alone sees every process", name);
-    }
-    free(buf);
+    daemon->has_admin_group = name[0] != '\0' && hk_lifecycle_find_group(name, &daemon->admin_gid);
+    if (name[0] != '\0' && !daemon->has_admin_group)
+        hk_log(HK_LOG_WARN, HK_NO_ADMIN_GROUP, name);
 }
 
 static void use_config(struct hk_daemon *daemon)

@@ -24,6 +24,14 @@ static unsigned load(struct hk_daemon *daemon)
     return count;
 }
 
+/* The daemon would start all the same, and say this in its log. */
+static void warn_of_group(const struct hk_config *config)
+{
+    gid_t gid;
+    if (config->admin_group[0] != '\0' && !hk_lifecycle_find_group(config->admin_group, &gid))
+        fprintf(stderr, "warning: " HK_NO_ADMIN_GROUP "\n", config->admin_group);
+}
+
 static int run(struct hk_daemon *daemon)
 {
     int error = hk_lifecycle_start(daemon);
@@ -44,6 +52,7 @@ int main(int argc, char **argv)
         status = WRONG_CONFIG;
     }
     if (status < 0 && daemon->options.check_config) {
+        warn_of_group(&daemon->config);
         status = hk_config_print(&daemon->config, stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         hk_config_clear(&daemon->config);
     }

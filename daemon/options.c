@@ -69,7 +69,7 @@ static int unknown_option(const char *word)
         n++;
     }
     word += strspn(word, "-");
-    if (hk_nearest(word, strcspn(word, "="), names, n, 3, &near, 1) != 1)
+    if (hk_nearest(word, strcspn(word, "="), names, n, &near, 1) != 1)
         return fail("no such option: --", word);
     fprintf(stderr, "hakmemd: no such option: --%s; nearest: --%s\nTry 'hakmemd --help'.\n", word, near);
     return 2;

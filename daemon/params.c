@@ -200,7 +200,7 @@ static bool unknown(const char *name, unsigned taken, struct hk_rpc_error *error
     const char *near;
     for (unsigned i = 0; i < HK_COUNT_OF(known); i++)
         names[i] = known[i].bit & taken ? known[i].name : NULL;
-    bool hint = hk_nearest(name, strlen(name), names, HK_COUNT_OF(known), 3, &near, 1) == 1;
+    bool hint = hk_nearest(name, strlen(name), names, HK_COUNT_OF(known), &near, 1) == 1;
     return hk_rpc_fail_param(error, name, "this method takes no parameter '%.64s'%s%s", name,
                              hint ? "; nearest: " : "", hint ? near : "");
 }

@@ -40,17 +40,26 @@ static bool is_among(const char *name, const char *const *names, unsigned count)
     return false;
 }
 
-unsigned hk_nearest(const char *word, size_t len, const char *const *names, unsigned count, unsigned limit,
-                    const char **out, unsigned max)
+#define DISTANCE_MOST   3u
+#define BEGINNING_LEAST 2u /* bytes of a word that is taken for the beginning of others */
+
+/* A third of the word may be wrong: two slips in a word of four make another word. */
+static unsigned limit_of(size_t len)
+{
+    return len / 3 < DISTANCE_MOST ? (unsigned)(len / 3) : DISTANCE_MOST;
+}
+
+unsigned hk_nearest(const char *word, size_t len, const char *const *names, unsigned count, const char **out,
+                    unsigned max)
 {
     unsigned found = 0;
-    for (unsigned distance = 0; distance <= limit && distance * 2 <= len; distance++) {
+    for (unsigned distance = 0; distance <= limit_of(len); distance++) {
         for (unsigned i = 0; i < count && found < max; i++) {
             if (names[i] && edit_distance(word, len, names[i]) == distance && !is_among(names[i], out, found))
                 out[found++] = names[i];
         }
     }
-    bool beginning = found == 0 && len > 0;
+    bool beginning = found == 0 && len >= BEGINNING_LEAST;
     for (unsigned i = 0; beginning && i < count && found < max; i++) {
         if (names[i] && strncmp(names[i], word, len) == 0 && !is_among(names[i], out, found))
             out[found++] = names[i];

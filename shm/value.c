@@ -77,32 +77,35 @@ static bool same_word_nocase(const char *word, const char *text, size_t len)
     return len == 0 && *word == '\0';
 }
 
+/* What may follow a number. written: how messages write the unit; NULL where another word does. */
+static const struct {
+    uint8_t unit;
+    const char *word;
+    uint64_t factor;
+    const char *written;
+} units[] = {
+    {HK_UNIT_BYTES, "b", 1, NULL},
+    {HK_UNIT_BYTES, "k", HK_KIB, NULL},
+    {HK_UNIT_BYTES, "kb", HK_KIB, NULL},
+    {HK_UNIT_BYTES, "kib", HK_KIB, "KiB"},
+    {HK_UNIT_BYTES, "m", HK_MIB, NULL},
+    {HK_UNIT_BYTES, "mb", HK_MIB, NULL},
+    {HK_UNIT_BYTES, "mib", HK_MIB, "MiB"},
+    {HK_UNIT_BYTES, "g", HK_GIB, NULL},
+    {HK_UNIT_BYTES, "gb", HK_GIB, NULL},
+    {HK_UNIT_BYTES, "gib", HK_GIB, "GiB"},
+    {HK_UNIT_BYTES, "t", HK_TIB, NULL},
+    {HK_UNIT_BYTES, "tb", HK_TIB, NULL},
+    {HK_UNIT_BYTES, "tib", HK_TIB, "TiB"},
+    {HK_UNIT_PERCENT, "%", 1, "%"},
+    {HK_UNIT_MILLISECONDS, "ms", 1, "ms"},
+    {HK_UNIT_MILLISECONDS, "s", 1000, "s"},
+    {HK_UNIT_MILLISECONDS, "min", 60000, "min"},
+};
+
 /* What a unit multiplies by; 0 if it is none of this kind. */
 static uint64_t unit_factor(unsigned unit, const char *text, size_t len)
 {
-    static const struct {
-        uint8_t unit;
-        const char *word;
-        uint64_t factor;
-    } units[] = {
-        {HK_UNIT_BYTES, "b", 1},
-        {HK_UNIT_BYTES, "k", HK_KIB},
-        {HK_UNIT_BYTES, "kb", HK_KIB},
-        {HK_UNIT_BYTES, "kib", HK_KIB},
-        {HK_UNIT_BYTES, "m", HK_MIB},
-        {HK_UNIT_BYTES, "mb", HK_MIB},
-        {HK_UNIT_BYTES, "mib", HK_MIB},
-        {HK_UNIT_BYTES, "g", HK_GIB},
-        {HK_UNIT_BYTES, "gb", HK_GIB},
-        {HK_UNIT_BYTES, "gib", HK_GIB},
-        {HK_UNIT_BYTES, "t", HK_TIB},
-        {HK_UNIT_BYTES, "tb", HK_TIB},
-        {HK_UNIT_BYTES, "tib", HK_TIB},
-        {HK_UNIT_PERCENT, "%", 1},
-        {HK_UNIT_MILLISECONDS, "ms", 1},
-        {HK_UNIT_MILLISECONDS, "s", 1000},
-        {HK_UNIT_MILLISECONDS, "min", 60000},
-    };
     if (len == 0)
         return 1;
     for (unsigned i = 0; i < HK_COUNT_OF(units); i++) {
@@ -163,16 +166,38 @@ const char *hk_value_name(unsigned value_index, const uint32_t *classes, unsigne
     return buf;
 }
 
-#define NEAREST_DISTANCE 3
-
 unsigned hk_value_nearest(const char *name, size_t len, const char **out, unsigned max)
 {
     const char *names[HK_TUNABLES + HK_CLASS_TUNABLES];
     for (unsigned i = 0; i < HK_COUNT_OF(names); i++)
         names[i] = i < HK_TUNABLES ? hk_tunables[i].name : hk_class_tunables[i - HK_TUNABLES].name;
     const char *dot = memchr(name, '.', len);
-    return hk_nearest(name, dot ? (size_t)(dot - name) : len, names, HK_COUNT_OF(names), NEAREST_DISTANCE,
-                      out, max);
+    return hk_nearest(name, dot ? (size_t)(dot - name) : len, names, HK_COUNT_OF(names), out, max);
+}
+
+/* A number in the largest unit that divides it, as it may be typed. */
+static void add_number(struct hk_text *t, unsigned unit, uint64_t v)
+{
+    const char *written = unit == HK_UNIT_PERCENT ? "%" : "";
+    uint64_t factor = 1;
+    for (unsigned i = 0; i < HK_COUNT_OF(units); i++) {
+        bool fits = units[i].unit == unit && units[i].written && v > 0 && v % units[i].factor == 0;
+        if (fits && units[i].factor >= factor) {
+            factor = units[i].factor;
+            written = units[i].written;
+        }
+    }
+    hk_text_add_u64(t, v / factor);
+    hk_text_add(t, written);
+}
+
+/* The words beside numbers of a unit that is never typed. */
+static const char *unit_behind(unsigned unit)
+{
+    return unit == HK_UNIT_BYTES || unit == HK_UNIT_PERCENT || unit == HK_UNIT_MILLISECONDS ||
+                   unit == HK_UNIT_NONE
+               ? ""
+               : hk_unit_name(unit);
 }
 
 static void explain_range(struct hk_text *t, const struct hk_tunable_info *info)
@@ -182,13 +207,12 @@ static void explain_range(struct hk_text *t, const struct hk_tunable_info *info)
         hk_text_add(t, info->choices);
         return;
     }
-    hk_text_add_u64(t, info->min);
+    const char *behind = unit_behind(info->unit);
+    add_number(t, info->unit, info->min);
     hk_text_add(t, "..");
-    hk_text_add_u64(t, info->max);
-    if (info->unit != HK_UNIT_NONE) {
-        hk_text_add(t, " ");
-        hk_text_add(t, hk_unit_name(info->unit));
-    }
+    add_number(t, info->unit, info->max);
+    hk_text_add(t, behind[0] ? " " : "");
+    hk_text_add(t, behind);
 }
 
 static const struct hk_tunable_info *info_by_name(const char *name, size_t len)

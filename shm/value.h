@@ -35,8 +35,8 @@ const char *hk_value_choice(const struct hk_tunable_info *tunable, uint64_t valu
 const char *hk_value_name(unsigned value_index, const uint32_t *classes, unsigned class_count, char *buf,
                           size_t size);
 
-/* Names nearest to a misspelt one: up to max plain or per-class tunables at an edit distance of at most
- * 3, best first. Returns how many. */
+/* Names nearest to a misspelt one (shm/nearest.h says what is near): up to max plain or per-class tunables,
+ * best first, into out. Returns how many. */
 unsigned hk_value_nearest(const char *name, size_t len, const char **out, unsigned max);
 
 /* One sentence on what is wrong with name=text, naming range, choices or nearest names; returns buf.

@@ -126,7 +126,7 @@ class CheckConfigTest(Case):
             // comments of both kinds
             "interval_ms": 250, /* and
             over lines */ "limits": {"clients": 7},
-            "admin_group": "wheel", "log_level": "debug",
+            "admin_group": "root", "log_level": "debug",
             "policies": [{"name": "x", "match": {"uid": [0, 5], "exe": "/usr/*"}, "priority": -3,
                           "tunables": {"retain_bytes": "1g", "thp": "madvise", "refill_batch.64": 8}}]
         }"""
@@ -144,6 +144,12 @@ class CheckConfigTest(Case):
         again = subprocess.run([HAKMEMD, "--config", daemon.config_file, "--check-config"],
                                capture_output=True, env=clean_environment())
         self.assertEqual(again.stdout.decode(), out)
+
+    def test_warns_of_a_group_that_does_not_exist(self):
+        status, out, err, _ = self.check('{"admin_group": "no-such-group"}')
+        self.assertEqual((status, json.loads(out)["admin_group"]), (0, "no-such-group"))
+        self.assertEqual(err, "warning: admin_group: no group named 'no-such-group': "
+                              "root alone sees every process\n")
 
     def test_names_every_problem_with_its_place(self):
         text = """{

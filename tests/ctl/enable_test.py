@@ -34,6 +34,7 @@ class EnableCase(Case):
         os.makedirs(self.system)
         os.chmod(self.dir, 0o755)
         shutil.copy(os.environ["HAKMEM_MARKER"], self.root + LIBRARY)
+        self.unit("web.service", "ExecStart=/usr/bin/web")
 
     def unit(self, name, *settings, where="usr/lib/systemd/system"):
         path = os.path.join(self.root, where, name)
@@ -169,7 +170,14 @@ class Files(EnableCase):
         home = os.path.join(self.dir, "home")
         env = environment(HOME=home, XDG_CONFIG_HOME=None, HAKMEM_LIBRARY=self.root + LIBRARY,
                           PATH="/nonexistent")
-        status, out, err = self.ctl("enable", "--user", "web", env=env)
+        units = os.path.join(home, ".local/share/systemd/user")
+        os.makedirs(units)
+        with open(os.path.join(units, "web.service"), "w", encoding="utf-8") as f:
+            f.write("[Service]\nExecStart=/usr/bin/web\n")
+        status, out, err = self.ctl("enable", "--user", "webb", env={**env, "XDG_DATA_HOME": home + "/.local/share"})
+        self.assertEqual(status, 1)
+        self.assertIn("webb.service: there is no such user service; nearest: web.service", err)
+        status, out, err = self.ctl("enable", "--user", "web", env={**env, "XDG_DATA_HOME": home + "/.local/share"})
         path = os.path.join(home, ".config/systemd/user/web.service.d/50-hakmem.conf")
         self.assertEqual((status, os.path.exists(path)), (0, True), err)
         self.assertIn("systemctl --user daemon-reload", out)
@@ -209,11 +217,55 @@ class Names(EnableCase):
     def test_templates_and_instances(self):
         self.unit("web@.service", "Environment=LD_PRELOAD=/usr/lib/other.so")
         for typed, name in (("web@", "web@.service"), ("web@a-b", "web@a-b.service"), ("web.1", "web.1.service")):
-            err = self.enable(typed)[1]
-            self.assertEqual("no such service" in err, name == "web.1.service")
+            missing = name == "web.1.service"
+            err = self.enable(typed, *(["--force"] if missing else []))[1]
+            self.assertEqual("no such service" in err, missing)
             self.assertEqual("libhakmem.so:/usr/lib/other.so" in self.read(name), "@" in name)
             self.disable(name)
         self.assertEqual(os.listdir(self.system), [])
+
+    def test_what_does_not_exist_is_refused(self):
+        self.unit("redis-server.service")
+        self.unit("worker@.service")
+        for typed, whole, near in (("nosuch", "nosuch.service", None),
+                                   ("redis", "redis.service", "redis-server.service"),
+                                   ("redsi-server", "redsi-server.service", "redis-server.service"),
+                                   ("nosuch@", "nosuch@.service", None),
+                                   ("wroker@", "wroker@.service", "worker@.service"),
+                                   ("wroker@1", "wroker@1.service", "worker@1.service")):
+            for command in (self.enable, self.disable):
+                out, err = command(typed, status=1)
+                force = "; --force enables it before it comes" if command == self.enable else ""
+                self.assertEqual(err, f"hakmemctl: {whole}: there is no such service in {self.root}"
+                                 f"{'; nearest: ' + near if near else ''}{force}\n")
+                self.assertEqual(out, "")
+        self.assertEqual(os.listdir(self.system), [])
+
+    def test_the_others_of_a_command_line_are_done(self):
+        out, err = self.enable("nosuch", "web", status=1)
+        self.assertIn("nosuch.service: there is no such service", err)
+        self.assertIn("web.service: wrote", out)
+        self.assertEqual(os.listdir(self.system), ["web.service.d"])
+
+    def test_force_enables_what_is_to_come(self):
+        err = self.enable("nosuch", "--force")[1]
+        self.assertIn("there is no such service here; it will run on hakmem once there is", err)
+        self.assertIn("removed", self.disable("nosuch")[0])
+        self.assertIn("there is no such service", self.disable("nosuch", status=1)[1])
+
+    def test_what_generators_make_is_there(self):
+        for where in ("run/systemd/generator", "run/systemd/generator.late", "run/systemd/generator.early",
+                      "run/systemd/transient"):
+            name = "made-by-" + where.rsplit("/", maxsplit=1)[-1].replace(".", "-") + ".service"
+            self.unit(name, "ExecStart=/usr/bin/x", where=where)
+            self.assertEqual(self.enable(name)[1], "")
+            self.read(name)
+        os.makedirs(os.path.join(self.root, "etc/init.d"))
+        with open(os.path.join(self.root, "etc/init.d/old"), "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\n")
+        self.assertIn("no such service", self.enable("old", status=1)[1])
+        os.chmod(os.path.join(self.root, "etc/init.d/old"), 0o755)
+        self.enable("old")
 
     def test_aliases(self):
         self.unit("redis-server.service", "ExecStart=/usr/bin/redis-server")
@@ -416,7 +468,16 @@ class Asked(EnableCase):
         self.answer("web.service", Id="real.service")
         self.answer("no.service", LoadState="not-found", ActiveState="inactive")
         self.assertIn("is a name of real.service", self.user("enable", "web")[0])
-        self.assertIn("there is no such service", self.user("enable", "no")[1])
+        for command in ("enable", "disable"):
+            self.assertIn("no.service: there is no such user service", self.user(command, "no", status=1)[1])
+        self.assertIn("there is no such service", self.user("enable", "no", "--force")[1])
+        # A file that systemd has not read yet: the answer is of before.
+        folder = os.path.join(self.dir, ".config/systemd/user")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "fresh.service"), "w", encoding="utf-8") as f:
+            f.write("[Service]\nExecStart=/bin/true\n")
+        self.answer("fresh.service", LoadState="not-found", ActiveState="inactive")
+        self.user("enable", "fresh")
 
 
 if __name__ == "__main__":

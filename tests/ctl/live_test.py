@@ -120,7 +120,7 @@ class Live(Case):
         before = self.until_listed(tool.pid)["live_bytes"]
         self.tell(tool, "hold 50000")
         wait_until(lambda: self.until_listed(tool.pid)["live_bytes"] > before + (45 << 20), "50 MB held")
-        status, out, err = self.ask("stats", str(tool.pid), "--classes")
+        status, out, err = self.ask("stats", str(tool.pid), "--classes", "--width", "80")
         self.assertEqual((status, err), (0, ""))
         for line in out.splitlines():
             self.assertLessEqual(len(line), 80)
@@ -206,7 +206,7 @@ class Live(Case):
         pids = [str(self.start().pid) for _ in range(2)]
         for words in (["list"], ["stats"], ["stats", "host", "--classes"], ["stats", *pids, "--classes"], ["info"],
                       ["schema"], ["tune", "--get", *pids]):
-            status, out, err = self.ask(*words)
+            status, out, err = self.ask(*words, "--width", "80")
             self.assertEqual((status, err), (0, ""), words)
             for line in out.splitlines():
                 self.assertLessEqual(len(line), 80, words)

@@ -37,7 +37,7 @@ class Tables(Case):
 
     def test_every_table_fits_eighty_columns(self):
         for words in TABLES:
-            out = self.must(*words)
+            out = self.must(*words, "--width", "80")
             self.assertTrue(out)
             for line in out.splitlines():
                 self.assertLessEqual(columns(line), 80, (words, line))
@@ -50,8 +50,44 @@ class Tables(Case):
                 for line in self.must(*words, env=environment(COLUMNS=str(width))).splitlines():
                     self.assertLessEqual(columns(line), width, (words, line))
 
+    def test_what_is_no_terminal_is_never_cut(self):
+        for words in TABLES:
+            piped, wide = self.must(*words), self.must(*words, "--width", "1000")
+            strip = lambda text: [l.split(maxsplit=1)[1:] if "--interval" in words else l for l in text.splitlines()]
+            self.assertEqual(strip(piped), strip(wide), words)
+            self.assertNotIn("\u2026", piped)
+
+    def test_a_width_that_is_given_counts(self):
+        for given, env in ((["--width", "60"], environment()), ([], environment(COLUMNS="60")),
+                           (["--width", "60"], environment(COLUMNS="300"))):
+            lines = self.must("list", *given, env=env).splitlines()
+            self.assertLessEqual(max(columns(line) for line in lines), 60)
+        for wrong in ("0", "19", "1001", "wide", ""):
+            status, out, err = self.at("list", "--width", wrong)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(f"--width: '{wrong}' is not a number of columns, 20..1000", err)
+
+    def test_what_gives_way_first(self):
+        """The narrower the page, the fewer the columns; none stays that was gone, and the name is whole."""
+        busy = process(1234567, comm="y" * 15, live_bytes=1023 << 20, rss_bytes=1023 << 20)
+        self.daemon.processes = [busy, LONG]
+        for words in (["list"], ["trim", "--all"], ["tune", "--all", "refill_batch=200"]):
+            before = None
+            for width in (132, 80, 60, 40):
+                lines = self.must(*words, "--width", str(width)).splitlines()
+                titles = set(lines[0].split())
+                for line in lines:
+                    self.assertLessEqual(columns(line), width, (words, width))
+                self.assertIn("y" * 15, lines[1])
+                self.assertLessEqual(titles, before or titles)
+                before = titles
+        forty, eighty = ([t for t in self.must("list", "--width", w).splitlines()[0].split()] for w in ("40", "80"))
+        self.assertLessEqual({"PID", "COMM", "LIVE"}, set(forty))
+        self.assertLessEqual({"PID", "COMM", "LIVE", "RSS", "ALLOCS", "RETAINED", "UNIT"}, set(eighty))
+        self.assertNotIn("USER", eighty)
+
     def test_wide_pages_show_more(self):
-        narrow = self.must("list").splitlines()[0].split()
+        narrow = self.must("list", "--width", "80").splitlines()[0].split()
         wide = self.must("list", env=environment(COLUMNS="400"))
         self.assertLess(set(narrow), set(wide.splitlines()[0].split()))
         self.assertIn(LONG["exe"], wide)

@@ -185,7 +185,7 @@ class Watching(Case):
         self.assertEqual(len(out.splitlines()), 4)
 
     def test_several_processes_are_blocks(self):
-        out = self.must("stats", "--all", "--interval", "1", "--count", "3")
+        out = self.must("stats", "--all", "--interval", "1", "--count", "3", "--width", "80")
         self.assertEqual(len(out.split("\n\n")), 3)
         self.assertEqual(out.count("4343"), 3)
 

@@ -40,10 +40,29 @@ class Help(Case):
         tunables = [line.split("\t")[1] for line in self.ctl("--options")[1].splitlines()
                     if line.startswith("tunable\t")]
         self.assertGreater(len(tunables), 5)
-        for command in ("tune", "run"):
+        text = self.ctl("tune", "--help")[1]
+        for name in tunables:
+            self.assertRegex(text, rf"(?m)^  {re.escape(name)} ")
+
+    def test_help_says_each_thing_in_one_place(self):
+        lines = [line.split("\t") for line in self.ctl("--options")[1].splitlines()]
+        common = {line[2] for line in lines if line[:2] == ["option", "-"]}
+        tunables = [line[1] for line in lines if line[0] == "tunable"]
+        for command in self.commands():
             text = self.ctl(command, "--help")[1]
-            for name in tunables:
-                self.assertRegex(text, rf"(?m)^  {re.escape(name)} ")
+            for option in common:
+                self.assertNotRegex(text, rf"(?m)^  (-\w, )?{option}\b")
+                self.assertEqual(text.count(option + " ") + text.count(option + ",") + text.count(option + "[")
+                                 + text.count(option + "\n") > 0, self.takes(lines, command, option), (command, option))
+            if command != "tune":
+                for name in tunables:
+                    self.assertNotRegex(text, rf"(?m)^  {re.escape(name)} ")
+            takes_tunables = self.takes(lines, command, "--tune")
+            self.assertEqual("hakmemctl tune --help" in text, takes_tunables, command)
+
+    @staticmethod
+    def takes(lines, command, option):
+        return any(line[0] == "option" and line[1] == command and line[2] == option for line in lines)
 
 
 class Mistakes(Case):
@@ -68,7 +87,7 @@ class Mistakes(Case):
     def test_values(self):
         self.expect(["list", "--pid", "nginx"], "--pid: 'nginx' is not a process id")
         self.expect(["stats", "--interval", "often"], "--interval: 'often' is not a time")
-        self.expect(["tune", "--all", "refill_batch=0"], "refill_batch: '0' is out of range, 1..1000 percent")
+        self.expect(["tune", "--all", "refill_batch=0"], "refill_batch: '0' is out of range, 1%..1000%")
         self.expect(["tune", "--all", "refil_batch=1"], "no tunable named 'refil_batch'; nearest: refill_batch")
         self.expect(["tune", "refill_batch=1"], "which processes?", "--all")
         self.expect(["flush"], "which processes?")

@@ -47,7 +47,7 @@ class Folder:
         (self.path / "run").mkdir(mode=0o700)
         self.env = {name: os.environ[name] for name in KEEP if name in os.environ}
         self.env["PATH"] = f"{BUILD}/ctl:{BUILD}/daemon:{self.env['PATH']}"
-        self.env.update(HOME=self.made.name, XDG_RUNTIME_DIR=f"{self.made.name}/run",
+        self.env.update(HOME=self.made.name, COLUMNS="80", XDG_RUNTIME_DIR=f"{self.made.name}/run",
                         XDG_CONFIG_HOME=self.made.name, HAKMEM_RUNTIME_DIR=f"{self.made.name}/run/hakmem")
 
     def run(self, script):

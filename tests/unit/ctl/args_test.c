@@ -197,9 +197,9 @@ static void names_what_is_wrong_with_tunables(void **state)
     expect_error("tune refill_batch=3",
                  "which processes? --pid, --comm, --exe, --unit, --uid, --label, --family, or --all");
     expect_error("tune --all refil_batch=3", "no tunable named 'refil_batch'; nearest: refill_batch");
-    expect_error("tune --all refill_batch=3000", "refill_batch: '3000' is out of range, 1..1000 percent");
+    expect_error("tune --all refill_batch=3000", "refill_batch: '3000' is out of range, 1%..1000%");
     expect_error("tune --all refill_batch", "'refill_batch' lacks a value: refill_batch=VALUE");
-    expect_error("tune --all refill_batch=", "refill_batch: '' is not a value, 1..1000 percent");
+    expect_error("tune --all refill_batch=", "refill_batch: '' is not a value, 1%..1000%");
     expect_error("tune --all refill_batch.x=3", "refill_batch.x: no such size class");
     expect_error("tune --all refill_batch.256=0", "refill_batch.256: '0' is out of range, 1..4096 blocks");
     expect_error("tune --all refill_batch=1 refill_batch=2", "refill_batch is given twice");

@@ -276,13 +276,13 @@ static void suggests_the_nearest_names(void **state)
 static void suggests_nothing_for_what_is_far(void **state)
 {
     (void)state;
-    static const char *const far[] = {"nope",
-                                      "",
-                                      "x",
-                                      "xyz",
-                                      "frobnicate_the_heap",
-                                      ".16",
-                                      "an_extremely_long_name_that_is_longer_than_any_descriptor_can_hold"};
+    static const char *const far[] = {
+        "nope", "",
+        "x",    "xyz",
+        "thin", /* two slips in four letters */
+        "b",    /* the beginning of several */
+        "tp",   "frobnicate_the_heap",
+        ".16",  "an_extremely_long_name_that_is_longer_than_any_descriptor_can_hold"};
     const char *near[2] = {NULL, NULL};
     for (unsigned i = 0; i < HK_COUNT_OF(far); i++)
         assert_int_equal(hk_value_nearest(far[i], strlen(far[i]), near, HK_COUNT_OF(near)), 0);
@@ -304,10 +304,36 @@ static void explains_mistakes(void **state)
     assert_string_equal(explain(HK_VALUE_RANGE, "refill_batch.256", "9999", buf, sizeof buf),
                         "refill_batch.256: '9999' is out of range, 1..4096 blocks");
     assert_string_equal(explain(HK_VALUE_NOT_NUMBER, "retain_percent", "lots", buf, sizeof buf),
-                        "retain_percent: 'lots' is not a value, 0..1000 percent");
+                        "retain_percent: 'lots' is not a value, 0%..1000%");
     assert_string_equal(explain(HK_VALUE_NOT_NUMBER, "purge_kind", "never", buf, sizeof buf),
                         "purge_kind: 'never' is not a value, one of dontneed,free");
+    /* Ranges are written as they may be typed. */
+    assert_string_equal(explain(HK_VALUE_RANGE, "retain_bytes", "2TiB", buf, sizeof buf),
+                        "retain_bytes: '2TiB' is out of range, 0..1TiB");
+    assert_string_equal(explain(HK_VALUE_RANGE, "bin_bytes", "1", buf, sizeof buf),
+                        "bin_bytes: '1' is out of range, 4KiB..16MiB");
+    assert_string_equal(explain(HK_VALUE_RANGE, "purge_delay_ms", "61min", buf, sizeof buf),
+                        "purge_delay_ms: '61min' is out of range, 0..60min");
     assert_string_equal(explain(HK_VALUE_OK, "bin_cap", "64", buf, sizeof buf), "");
+}
+
+/* What a message says of a range is taken at its ends. */
+static void bounds_that_are_shown_can_be_typed(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < HK_TUNABLES; i++) {
+        const struct hk_tunable_info *info = &hk_tunables[i];
+        char buf[256];
+        uint64_t v;
+        if (info->type == HK_TYPE_CHOICE)
+            continue;
+        explain(HK_VALUE_RANGE, info->name, "x", buf, sizeof buf);
+        const char *least = strrchr(buf, ',') + 2, *dots = strstr(least, ".."), *most = dots + 2;
+        assert_int_equal(hk_value_parse(info, least, (size_t)(dots - least), &v), HK_VALUE_OK);
+        assert_true(v == info->min);
+        assert_int_equal(hk_value_parse(info, most, strcspn(most, " "), &v), HK_VALUE_OK);
+        assert_true(v == info->max);
+    }
 }
 
 static void explanations_stay_short(void **state)
@@ -338,6 +364,7 @@ int main(void)
         cmocka_unit_test(suggests_the_nearest_names),
         cmocka_unit_test(suggests_nothing_for_what_is_far),
         cmocka_unit_test(explains_mistakes),
+        cmocka_unit_test(bounds_that_are_shown_can_be_typed),
         cmocka_unit_test(explanations_stay_short),
     };
     return cmocka_run_group_tests_name("shm.value", tests, NULL, NULL);
