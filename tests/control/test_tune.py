@@ -163,7 +163,7 @@ class TuneTest(Case):
         wrong = [
             ({"bin_cap": 64, "bin_kap": 1}, "bin_kap", "nearest: bin_cap"),
             ({"bin_cap": 64, "thp": "sometimes"}, "thp", "off,madvise,large"),
-            ({"bin_cap": 64, "retain_percent": 1001}, "retain_percent", "0..1000"),
+            ({"bin_cap": 64, "retain_percent": 1001}, "retain_percent", "0%..1000%"),
             ({"bin_cap": 64, "retain_bytes": "12parsec"}, "retain_bytes", "not a value"),
             ({"bin_cap": 64, "refill_batch.17": 5}, "refill_batch.17", "no such size class"),
             ({"bin_cap": 64, "refill_batch.x": 5}, "refill_batch.x", "no such size class"),
