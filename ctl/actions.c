@@ -32,10 +32,10 @@ static void show(struct hk_session *session, const cJSON *result)
 {
     static const struct hk_column columns[] = {
         {.title = "PID", .align = HK_ALIGN_RIGHT},
-        {.title = "COMM"},
+        {.title = "COMM", .pinch = 8},
         {.title = "STATUS"},
-        {.title = "GENERATION", .align = HK_ALIGN_RIGHT, .rank = 2, .optional = true},
-        {.title = "RELEASED", .align = HK_ALIGN_RIGHT, .rank = 1, .optional = true},
+        {.title = "GENERATION", .align = HK_ALIGN_RIGHT, .rank = 1, .optional = true},
+        {.title = "RELEASED", .align = HK_ALIGN_RIGHT, .optional = true},
         {.title = "REASON", .narrow = 24, .optional = true},
     };
     const cJSON *entry;

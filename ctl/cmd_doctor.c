@@ -9,8 +9,10 @@
 #include "ctl/find.h"
 #include "ctl/memory.h"
 
+#define NOTES_SHOWN 8 /* of one name, as text */
+
 const struct hk_finding_info hk_findings[HK_FINDINGS] = {
-#define HK_FINDING(id, name, advice) {name, advice},
+#define HK_FINDING(id, name, weight, advice) {name, HK_WEIGHT_##weight, advice},
 #include "ctl/findings.def"
 };
 
@@ -27,7 +29,8 @@ void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid,
     hk_need(comm ? cJSON_AddStringToObject(finding, "comm", comm) : cJSON_AddNullToObject(finding, "comm"));
     hk_need(cJSON_AddStringToObject(finding, "seen", seen));
     hk_need(cJSON_AddStringToObject(finding, "advice", hk_findings[id].advice));
-    cJSON_AddItemToArray(doctor->findings, finding);
+    cJSON_AddItemToArray(hk_findings[id].weight == HK_WEIGHT_NOTE ? doctor->notes : doctor->findings,
+                         finding);
     free(seen);
 }
 
@@ -67,6 +70,14 @@ static cJSON *ask(struct hk_session *session, const char *method)
     if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
     return NULL;
+}
+
+void hk_doctor_ask_list(struct hk_doctor *doctor)
+{
+    cJSON *list = doctor->info ? ask(doctor->session, "list") : NULL;
+    cJSON_Delete(doctor->listed);
+    doctor->listed = cJSON_DetachItemFromObjectCaseSensitive(list, "processes");
+    cJSON_Delete(list);
 }
 
 static void no_daemon(struct hk_doctor *doctor, const struct hk_find *find)
@@ -118,41 +129,79 @@ static void print_wrapped(const struct hk_out *out, const char *text, unsigned i
     free(clean);
 }
 
+static void show_fault(const struct hk_out *out, const cJSON *finding)
+{
+    double pid = hk_json_number(finding, "pid");
+    const char *comm = hk_json_string(finding, "comm");
+    if (pid > 0)
+        hk_out_line(out, HK_STYLE_WARN, "%s: process %.0f (%s)", hk_json_string(finding, "finding"), pid,
+                    comm ? comm : "?");
+    else
+        hk_out_line(out, HK_STYLE_WARN, "%s", hk_json_string(finding, "finding"));
+    print_wrapped(out, hk_json_string(finding, "seen"), 2);
+    print_wrapped(out, hk_json_string(finding, "advice"), 4);
+}
+
+static void show_noted(const struct hk_out *out, const cJSON *note)
+{
+    double pid = hk_json_number(note, "pid");
+    const char *comm = hk_json_string(note, "comm");
+    char *text = NULL;
+    int made = pid > 0 ? asprintf(&text, "process %.0f (%s): %s", pid, comm ? comm : "?",
+                                  hk_json_string(note, "seen"))
+                       : asprintf(&text, "%s", hk_json_string(note, "seen"));
+    print_wrapped(out, made < 0 ? hk_need(NULL) : text, 2);
+    free(text);
+}
+
+/* Notes of one name below each other: there may be as many as processes. */
+static void show_notes(const struct hk_out *out, const cJSON *notes, const struct hk_finding_info *info)
+{
+    const cJSON *note;
+    unsigned count = 0;
+    cJSON_ArrayForEach(note, notes)
+    {
+        if (strcmp(hk_json_string(note, "finding"), info->name) != 0)
+            continue;
+        if (count == 0)
+            hk_out_line(out, HK_STYLE_DIM, "note: %s", info->name);
+        if (count++ < NOTES_SHOWN)
+            show_noted(out, note);
+    }
+    if (count > NOTES_SHOWN)
+        hk_out_line(out, HK_STYLE_PLAIN, "  and %u more; --json shows all", count - NOTES_SHOWN);
+    if (count)
+        print_wrapped(out, info->advice, 4);
+}
+
 static void show(struct hk_session *session, const cJSON *result)
 {
     const struct hk_out *out = &session->out;
     const cJSON *finding, *findings = hk_json_member(result, "findings");
+    const cJSON *notes = hk_json_member(result, "notes");
     cJSON_ArrayForEach(finding, findings)
     {
-        double pid = hk_json_number(finding, "pid");
-        const char *comm = hk_json_string(finding, "comm");
-        if (pid > 0)
-            hk_out_line(out, HK_STYLE_WARN, "%s: process %.0f (%s)", hk_json_string(finding, "finding"), pid,
-                        comm ? comm : "?");
-        else
-            hk_out_line(out, HK_STYLE_WARN, "%s", hk_json_string(finding, "finding"));
-        print_wrapped(out, hk_json_string(finding, "seen"), 2);
-        print_wrapped(out, hk_json_string(finding, "advice"), 4);
+        show_fault(out, finding);
     }
+    for (unsigned i = 0; i < HK_FINDINGS; i++)
+        show_notes(out, notes, &hk_findings[i]);
     if (hk_json_count(findings) == 0)
-        hk_out_line(out, HK_STYLE_GOOD, "nothing found; processes looked at: %.0f",
-                    hk_json_number(result, "processes"));
+        hk_out_line(out, HK_STYLE_GOOD, "nothing %s; processes looked at: %.0f",
+                    hk_json_count(notes) ? "to be done" : "found", hk_json_number(result, "processes"));
 }
 
 int hk_cmd_doctor(struct hk_session *session)
 {
-    struct hk_doctor doctor = {.session = session, .findings = hk_need(cJSON_CreateArray())};
-    cJSON *list = NULL;
+    struct hk_doctor doctor = {
+        .session = session, .findings = hk_need(cJSON_CreateArray()), .notes = hk_need(cJSON_CreateArray())};
     if (!connect_daemon(&doctor)) {
         cJSON_Delete(doctor.findings);
+        cJSON_Delete(doctor.notes);
         return HK_EXIT_USAGE;
     }
     hk_doctor_host(&doctor);
     struct hk_suspects *suspects = hk_suspects_find(&doctor);
-    if (doctor.info) {
-        list = ask(session, "list");
-        doctor.listed = cJSON_DetachItemFromObjectCaseSensitive(list, "processes");
-    }
+    hk_doctor_ask_list(&doctor);
     hk_suspects_judge(&doctor, suspects);
     if (doctor.info)
         hk_doctor_daemon(&doctor);
@@ -160,9 +209,9 @@ int hk_cmd_doctor(struct hk_session *session)
     cJSON *result = hk_need(cJSON_CreateObject());
     hk_need(cJSON_AddNumberToObject(result, "processes", doctor.looked_at));
     hk_need(cJSON_AddItemToObject(result, "findings", doctor.findings) ? result : NULL);
+    hk_need(cJSON_AddItemToObject(result, "notes", doctor.notes) ? result : NULL);
     hk_session_show(session, result, show);
     cJSON_Delete(doctor.listed);
     cJSON_Delete(doctor.info);
-    cJSON_Delete(list);
     return status;
 }

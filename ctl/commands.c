@@ -96,7 +96,8 @@ const struct hk_command hk_commands[] = {
      .details =
          "Looks at the daemon, at the processes it sees, and at those of yours that should be on hakmem and "
          "that it does not see. Each finding has a name, under which troubleshooting.md, in the project's "
-         "documentation, says more. Ends with 0 where nothing is found, else with 1.",
+         "documentation, says more. What is worth knowing, but needs nothing done, is a note. Ends with 1 where there "
+         "is a fault, with 0 where there is none, whatever the notes.",
      .groups = EVERYWHERE | HK_GROUP_SELECT,
      .words = HK_WORDS_PIDS,
      .run = hk_cmd_doctor},

@@ -1,5 +1,5 @@
 /*
- * doctor.h - what is wrong, or could be better: findings, and who looks for them.
+ * doctor.h - what is wrong, or worth knowing: findings, and who looks for them.
  *
  * A finding is one of findings.def, about a process or about the host, with a sentence on what was seen.
  */
@@ -14,27 +14,38 @@ enum hk_finding_id {
     HK_FINDINGS
 };
 
+enum hk_finding_weight {
+    HK_WEIGHT_FAULT, /* something is to be done: exit status 1 */
+    HK_WEIGHT_NOTE,
+};
+
 struct hk_finding_info {
-    const char *name, *advice;
+    const char *name;
+    enum hk_finding_weight weight;
+    const char *advice;
 };
 
 extern const struct hk_finding_info hk_findings[HK_FINDINGS];
 
 struct hk_doctor {
     struct hk_session *session;
-    cJSON *findings;    /* an array of {"finding", "pid", "comm", "seen", "advice"} */
+    cJSON *findings;    /* faults, an array of {"finding", "pid", "comm", "seen", "advice"} */
+    cJSON *notes;       /* the same */
     cJSON *info;        /* the daemon's answers; NULL where none answers */
     cJSON *listed;      /* an array */
     unsigned looked_at; /* processes, of whatever kind */
     bool failed;        /* one that was asked for could not be looked at; said on stderr */
 };
 
-/* Adds a finding; pid 0: of no process. comm may be NULL. */
+/* Adds a finding to those of its weight; pid 0: of no process. comm may be NULL. */
 void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid, const char *comm,
                     const char *format, ...) HK_PRINTF(5, 6);
 
 /* Whether a process that the daemon does not see is asked for: by its pid, or because nothing is selected. */
 bool hk_doctor_wants(const struct hk_doctor *doctor, double pid);
+
+/* Asks the daemon, where there is one, for its list. */
+void hk_doctor_ask_list(struct hk_doctor *doctor);
 
 /* A member of the daemon's list, by pid; NULL where it is not there. */
 const cJSON *hk_doctor_listed(const struct hk_doctor *doctor, double pid);
@@ -46,7 +57,8 @@ void hk_doctor_host(struct hk_doctor *doctor);
  */
 struct hk_suspects;
 struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor);
-/* Those that the daemon does not list, and why. Frees the suspects. */
+/* Says which of them the daemon does not list, and why. Waits up to a second for those that have just
+ * started, and asks for the list again meanwhile. Frees the suspects. */
 void hk_suspects_judge(struct hk_doctor *doctor, struct hk_suspects *suspects);
 
 /* What the daemon knows of itself and of its processes. */

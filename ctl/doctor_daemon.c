@@ -33,7 +33,7 @@ static double rate(const cJSON *process, const char *key)
 
 /* ---- the daemon ---- */
 
-/* Those that are still there were judged one by one: see doctor_host.c. */
+/* Those that are still there were judged one by one: see doctor_suspects.c. */
 static void look_at_refusals(struct hk_doctor *doctor)
 {
     const cJSON *entry;
@@ -41,9 +41,8 @@ static void look_at_refusals(struct hk_doctor *doctor)
     {
         double pid = hk_json_number(entry, "pid"), age_s = hk_json_number(entry, "age_s");
         const char *reason = hk_json_string(entry, "reason");
-        char comm[32];
-        unsigned long long ticks;
-        bool judged = hk_proc_start((pid_t)pid, &ticks, comm, sizeof comm);
+        struct hk_proc_stat stat;
+        bool judged = hk_proc_stat((pid_t)pid, &stat);
         if (age_s < REFUSAL_OF_LATE_S && reason && !judged && hk_doctor_wants(doctor, pid))
             hk_doctor_find(doctor, HK_FOUND_HELLO_REFUSED, pid, NULL, "the daemon turned it away %s ago: %s",
                            hk_units_duration(age_s * 1e3).s, reason);

@@ -41,20 +41,41 @@ bool hk_proc_read(pid_t pid, const char *file, struct hk_proc_text *out)
     return false;
 }
 
-bool hk_proc_start(pid_t pid, unsigned long long *ticks, char *comm, size_t comm_size)
+/* What follows the first n words of a text; NULL where there are fewer. */
+static const char *behind_words(const char *text, unsigned n)
+{
+    for (; text && n > 0; n--) {
+        text = strchr(text, ' ');
+        text += text != NULL;
+    }
+    return text;
+}
+
+static unsigned long long word_at(const char *fields, unsigned n)
+{
+    const char *word = behind_words(fields, n);
+    return word ? strtoull(word, NULL, 10) : 0;
+}
+
+bool hk_proc_stat(pid_t pid, struct hk_proc_stat *out)
 {
     struct hk_proc_text stat;
-    char state = 'X';
     if (!hk_proc_read(pid, "stat", &stat))
         return false;
     const char *open_ = strchr(stat.text, '('), *close_ = strrchr(stat.text, ')');
-    /* Fields 3 and 22; a command name may hold anything, so they are counted from its end. */
-    bool ok = open_ && close_ && close_ > open_ &&
-              sscanf(close_ + 1,
-                     " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                     &state, ticks) == 2;
-    if (ok)
-        snprintf(comm, comm_size, "%.*s", (int)(close_ - open_ - 1), open_ + 1);
+    bool ok = open_ && close_ && close_ > open_ && close_[1] == ' ';
+    char state = 'X';
+    if (ok) {
+        /* proc(5) numbers them from 1. A command name may hold anything, so they are counted from its end. */
+        const char *fields = close_ + 2;
+        state = fields[0];
+        *out = (struct hk_proc_stat){.parent = (pid_t)word_at(fields, 4 - 3),
+                                     .start_ticks = word_at(fields, 22 - 3),
+                                     .stack_at = word_at(fields, 28 - 3),
+                                     .arguments_at = word_at(fields, 48 - 3),
+                                     .environment_at = word_at(fields, 50 - 3)};
+        snprintf(out->comm, sizeof out->comm, "%.*s", (int)(close_ - open_ - 1), open_ + 1);
+    }
     free(stat.text);
     return ok && state != 'Z' && state != 'X';
 }

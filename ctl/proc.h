@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "shm/layout.h"
+
 /* A file's bytes with a NUL behind; text is the caller's to free. */
 struct hk_proc_text {
     char *text;
@@ -18,9 +20,17 @@ struct hk_proc_text {
  * is nothing in it. */
 bool hk_proc_read(pid_t pid, const char *file, struct hk_proc_text *out);
 
-/* When the process began, in clock ticks since the host's start, and its command name. False: it is gone, or
- * a zombie. */
-bool hk_proc_start(pid_t pid, unsigned long long *ticks, char *comm, size_t comm_size);
+struct hk_proc_stat {
+    char comm[HK_COMM_BYTES];
+    pid_t parent;
+    unsigned long long start_ticks; /* when it began, in clock ticks since the host's start */
+    /* Where the program's stack begins, its arguments and its environment are; 0 where that may not be known.
+     */
+    unsigned long long stack_at, arguments_at, environment_at;
+};
+
+/* Reads /proc/PID/stat. False: the process is gone, or a zombie. */
+bool hk_proc_stat(pid_t pid, struct hk_proc_stat *out);
 
 /* The number a file of one line holds; 0 where it cannot be read. */
 unsigned long hk_proc_number(const char *path);

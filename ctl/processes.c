@@ -29,7 +29,7 @@ struct field {
  * most 15 columns and never cut. */
 static const struct field fields[] = {
     {"pid", PLAIN, RIGHT("PID", 0)},
-    {"comm", TEXT, LEFT("COMM", 0, 0)},
+    {"comm", TEXT, {.title = "COMM", .pinch = 8}},
     {"state", END, LEFT("STATE", 2, 0)},
     {HK_KEY_DERIVED(threads), PLAIN, RIGHT("THREADS", 8)},
     {HK_KEY_DERIVED(live_bytes), BY_KEY, RIGHT("LIVE", 0)},

@@ -97,6 +97,24 @@ static unsigned least_width(const struct column *c)
     return c->spec.narrow && c->spec.narrow < c->natural ? c->spec.narrow : c->natural;
 }
 
+/* What stays whole as long as something else can go is cut now, the widest first. */
+static void pinch(const struct hk_table *t, struct layout *layout, unsigned width)
+{
+    while (layout->total > width) {
+        unsigned widest = t->column_count;
+        for (unsigned i = 0; i < t->column_count; i++) {
+            unsigned least = t->columns[i].spec.pinch;
+            bool can = least > 0 && layout->widths[i] > least;
+            if (can && (widest == t->column_count || layout->widths[i] > layout->widths[widest]))
+                widest = i;
+        }
+        if (widest == t->column_count)
+            return;
+        layout->widths[widest]--;
+        layout->total--;
+    }
+}
+
 static void sum_up(struct layout *layout, unsigned count)
 {
     layout->total = 0;
@@ -152,6 +170,7 @@ static struct layout lay_out(const struct hk_table *t, unsigned width)
     sum_up(&layout, t->column_count);
     while (layout.total > width && drop_one(t, &layout))
         ;
+    pinch(t, &layout, width);
     widen(t, &layout, width);
     return layout;
 }

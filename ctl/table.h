@@ -3,7 +3,7 @@
  *
  * A table is filled cell by cell and printed at the end. Where it is too wide, columns are left out, the
  * highest rank first, until the rest fits with its texts elided; then texts are shortened, the longest
- * first. Knows no unit, no JSON and no subcommand.
+ * first, and those that are to stay whole last. Knows no unit, no JSON and no subcommand.
  */
 #ifndef HAKMEM_CTL_TABLE_H
 #define HAKMEM_CTL_TABLE_H
@@ -27,6 +27,7 @@ struct hk_column {
     enum hk_align align;
     unsigned rank;   /* 0: never left out */
     unsigned narrow; /* may be elided to this many columns; 0: never */
+    unsigned pinch;  /* may be elided to this many once there is no column left to leave out; 0: never */
     bool keep_end;   /* the beginning is what is elided */
     bool optional;   /* left out where no cell says anything ("" and "-") */
     unsigned wide;   /* takes at least this many columns */

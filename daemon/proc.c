@@ -117,14 +117,24 @@ int hk_proc_start_ticks(pid_t pid, uint64_t *ticks)
     return hk_proc_parse_start(text, ticks) ? 0 : ESRCH;
 }
 
+static uint64_t ns_per_tick(void)
+{
+    static uint64_t ns;
+    if (ns == 0) {
+        long hz = sysconf(_SC_CLK_TCK);
+        ns = UINT64_C(1000000000) / (uint64_t)(hz > 0 ? hz : 100);
+    }
+    return ns;
+}
+
 uint64_t hk_ticks_to_ns(uint64_t ticks)
 {
-    static uint64_t ns_per_tick;
-    if (ns_per_tick == 0) {
-        long hz = sysconf(_SC_CLK_TCK);
-        ns_per_tick = UINT64_C(1000000000) / (uint64_t)(hz > 0 ? hz : 100);
-    }
-    return ticks * ns_per_tick;
+    return ticks * ns_per_tick();
+}
+
+uint64_t hk_ns_to_ticks(uint64_t ns)
+{
+    return ns / ns_per_tick();
 }
 
 int hk_proc_exe(pid_t pid, char *buf, size_t size, struct hk_file_id *id)

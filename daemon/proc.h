@@ -34,6 +34,8 @@ bool hk_proc_parse_start(const char *text, uint64_t *ticks);
 
 /* Ticks as nanoseconds of CLOCK_BOOTTIME. */
 uint64_t hk_ticks_to_ns(uint64_t ticks);
+/* The other way round; rounded down. */
+uint64_t hk_ns_to_ticks(uint64_t ns);
 
 /* Which file, whatever its name. */
 struct hk_file_id {

@@ -259,13 +259,21 @@ void hk_process_end(struct hk_process *process, enum hk_ended how)
     bury(process, how);
 }
 
+/* About when a process began that was never seen alive: when its allocator took its area. A time that cannot
+ * be is unknown, 0. */
+static uint64_t claimed_ticks(const struct hk_process *process)
+{
+    uint64_t claimed_ns = process->view.claimed_ns, now_ns = hk_now_ns();
+    return claimed_ns > 0 && claimed_ns <= now_ns ? hk_ns_to_ticks(claimed_ns + (hk_boot_ns() - now_ns)) : 0;
+}
+
 struct hk_process *hk_process_record_dead(struct hk_family *family, unsigned area, pid_t pid)
 {
     struct hk_process *process = make(family, area, pid, pid);
     hk_family_read_process(process);
     set_claimed(process);
     process->ppid = (pid_t)process->view.parent_pid;
-    process->start_ticks = family->start_ticks;
+    process->start_ticks = claimed_ticks(process);
     hk_strset(&process->unit, family->unit);
     hk_claims_mark_dead(family, area);
     process->id = ++family->daemon->registry.next_id;

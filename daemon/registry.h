@@ -58,7 +58,7 @@ struct hk_process {
     pid_t inner_pid; /* as the process sees itself */
     pid_t family_pid;
     uid_t uid;
-    uint64_t start_ticks;
+    uint64_t start_ticks;     /* 0: unknown, in a record of one that nobody saw alive */
     struct hk_user *user;     /* whom it counts against: its family's */
     struct hk_family *family; /* NULL once dead */
     struct hk_life *life;

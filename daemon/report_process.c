@@ -60,7 +60,10 @@ static void add_age(struct hk_json *json, const struct hk_report_time *time, con
 {
     uint64_t from = hk_ticks_to_ns(process->start_ticks);
     uint64_t to = process->ended ? process->ended_boot_ns : time->boot_ns;
-    hk_json_u64(json, "age_s", to > from ? (to - from) / HK_NS_PER_S : 0);
+    if (from == 0)
+        hk_json_null(json, "age_s");
+    else
+        hk_json_u64(json, "age_s", to > from ? (to - from) / HK_NS_PER_S : 0);
 }
 
 /* Only if the process's times are of the clock we think. */

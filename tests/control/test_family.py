@@ -59,12 +59,14 @@ class FamilyTest(Case):
         parent = self.process(daemon)
         self.appears(client, parent.pid)
         os.kill(daemon.pid, signal.SIGSTOP)
+        before = time.monotonic()
         parent.command("flash 5 20")
         os.kill(daemon.pid, signal.SIGCONT)
         poll(lambda: client.call("stats", scope="host")["host"]["totals"]["allocs_total"] == 100,
              "the counters of those that are gone")
         dead = [p for p in client.call("list", dead=True)["processes"] if p["state"] == "dead"]
         self.assertEqual([p["comm"] for p in dead], ["flash"] * 5)
+        self.assertLessEqual(max(p["age_s"] for p in dead), time.monotonic() - before)
         self.assertEqual({p["family"] for p in dead}, {parent.pid})
         # Their ten cells are free again.
         poll(lambda: int(parent.command("page")[4]) == 10, "the dead table")

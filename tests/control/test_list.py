@@ -3,6 +3,7 @@
 import os
 import pwd
 import signal
+import time
 
 from harness import Case, main, poll, stats
 
@@ -143,11 +144,14 @@ class ListTest(Case):
         client = daemon.client()
         self.appears(client, self.process(daemon).pid)
         os.kill(daemon.pid, signal.SIGSTOP)
+        before = time.monotonic()
         process = self.process(daemon)
         process.command("count 0 2 12")
         process.kill()
         os.kill(daemon.pid, signal.SIGCONT)
         entry = self.appears(client, process.pid, dead=True)
+        # Nobody has read when it began: it is no older than its allocator.
+        self.assertLessEqual(entry["age_s"], time.monotonic() - before)
         self.assertEqual(entry["state"], "dead")
         self.assertEqual(entry["allocs_total"], 12)
         self.assertEqual(entry["comm"], "segment_process"[:15])

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import unittest
@@ -16,8 +17,9 @@ SLEEP = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"
 
 
 def every_finding():
+    """Each name, and whether it is a FAULT or a NOTE."""
     with open(os.path.join(SOURCE, "ctl", "findings.def"), encoding="utf-8") as file:
-        return re.findall(r'^HK_FINDING\(\w+, "([a-z-]+)"', file.read(), re.MULTILINE)
+        return dict(re.findall(r'^HK_FINDING\(\w+, "([a-z-]+)", ([A-Z]+),', file.read(), re.MULTILINE))
 
 
 class Well(FakeDaemon):
@@ -66,24 +68,27 @@ class Doctor(Case):
         return child.pid
 
     def findings(self, *words, wrap=(), **variables):
-        """{(name, pid)} of what is found, after a check that status and text say the same."""
+        """{(name, pid)} of what is found, after a check that status, weights and lists say the same."""
         env = environment(**variables)
         status, out, err = self.ctl(*wrap[1:], *((BUILD + "/ctl/hakmemctl",) if wrap else ()), "--runtime-dir",
                                     self.dir, "doctor", "--json", *map(str, words), env=env,
                                     **({"tool": wrap[0]} if wrap else {}))
         self.assertEqual(err, "")
-        found = json.loads(out)["findings"]
-        self.assertEqual(status, 1 if found else 0)
-        for finding in found:
+        result, weights = json.loads(out), every_finding()
+        faults, notes = result["findings"], result["notes"]
+        self.assertEqual(status, 1 if faults else 0)
+        for finding in faults + notes:
             self.assertEqual(set(finding), {"finding", "pid", "comm", "seen", "advice"})
-            self.assertIn(finding["finding"], every_finding())
-        return {(f["finding"], f["pid"]) for f in found}
+        self.assertEqual({weights[f["finding"]] for f in faults} - {"FAULT"}, set())
+        self.assertEqual({weights[f["finding"]] for f in notes} - {"NOTE"}, set())
+        return {(f["finding"], f["pid"]) for f in faults + notes}
 
-    def daemon(self):
-        child = subprocess.Popen([os.path.join(BUILD, "daemon", "hakmemd"), "--runtime-dir", self.dir, "--interval-ms",
+    def daemon(self, where=None):
+        where = where or self.dir
+        child = subprocess.Popen([os.path.join(BUILD, "daemon", "hakmemd"), "--runtime-dir", where, "--interval-ms",
                                   "50", "--config", self.config()], env=environment(), stderr=subprocess.DEVNULL)
         self.addCleanup(self.end, child, signal.SIGTERM)
-        wait_until(lambda: self.at("info")[0] == 0, "the daemon's first answer")
+        wait_until(lambda: self.ctl("--runtime-dir", where, "info")[0] == 0, "the daemon's first answer")
         return child
 
     def config(self):
@@ -157,6 +162,32 @@ class Scripted(Doctor):
         self.fake.info = {"last_refusals": [{"pid": pid, "uid": 0, "reason": "too many", "age_s": 3}]}
         self.assertEqual(self.findings(pid), {("hello-refused", pid)})
 
+    def test_notes_of_one_name_stand_together(self):
+        self.fake.processes = [process(4000 + i) for i in range(11)]
+        self.fake.tuning = {"generation_published": 4}
+        status, out, err = self.at("doctor", "--comm", process(1)["comm"])
+        self.assertEqual((status, err), (0, ""))
+        lines = out.splitlines()
+        self.assertEqual(lines[0], "note: pending")
+        self.assertEqual(lines[1], "  process 4000 (server): generation 4 is published, 3 in force")
+        self.assertEqual(lines[9], "  and 3 more; --json shows all")
+        self.assertEqual(lines[-1], "nothing to be done; processes looked at: 11")
+        self.assertEqual(" ".join(out.split()).count("nothing is to be done"), 1)
+
+    def test_a_socket_that_nobody_listens_at(self):
+        """It has the library, and cannot greet: just started at first, unseen when it has had its time."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(os.path.join(self.dir, "hello"))
+        pids = []
+
+        def look_at_a_new_one():
+            pids.append(self.start(LD_PRELOAD=LIBRARY))
+            return self.findings(pids[-1]) == {("just-started", pids[-1])}
+
+        wait_until(look_at_a_new_one, "a process that has just started")
+        wait_until(lambda: self.findings(pids[0]) == {("unseen", pids[0])}, "that it is unseen")
+
     def test_hostile_names_do_not_reach_the_terminal(self):
         self.fake.processes = [process(4242, comm="\x1b[31mred\n")]
         self.fake.counts = {"failed_allocs_total": 1}
@@ -182,7 +213,7 @@ class Real(Doctor):
         self.daemon()
         expected = {
             ("before-daemon", before),
-            ("unseen", retrying),
+            ("publish-later", retrying),
             ("publish-off", self.start(LD_PRELOAD=LIBRARY, HAKMEM_PUBLISH="off")),
             ("publish-later", self.start("/bin/sh", "-c", "echo; read x", LD_PRELOAD=LIBRARY, HAKMEM_PUBLISH="work")),
             ("other-directory", self.start(LD_PRELOAD=LIBRARY, HAKMEM_RUNTIME_DIR="/nonexistent")),
@@ -203,6 +234,40 @@ class Real(Doctor):
         script = f"mount -t tmpfs none {self.dir} && LD_PRELOAD={LIBRARY} exec sh -c 'echo; read x'"
         pid = self.start("unshare", "--mount", "sh", "-c", script)
         self.assertEqual(self.findings(pid), {("hidden-socket", pid)})
+
+    def test_those_that_have_just_started(self):
+        self.daemon()
+        for _ in range(20):
+            self.assertEqual(self.findings(self.start("/bin/sh", "-c", "echo; read x", LD_PRELOAD=LIBRARY)), set())
+
+    def test_a_child_that_does_nothing(self):
+        self.daemon()
+        script = ("import ctypes; libc = ctypes.PyDLL(None); byte = ctypes.create_string_buffer(1); fork = libc.fork\n"
+                  "read, pid = libc.read, libc.getpid()\nchild = fork()\n"
+                  "if child == 0: read(0, byte, 1)\nelse: print(child, flush=True); read(0, byte, 1)")
+        child = subprocess.Popen([sys.executable, "-c", script], env=environment(
+            HAKMEM_RUNTIME_DIR=self.dir, LD_PRELOAD=LIBRARY), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(self.end, child)
+        quiet = int(child.stdout.readline())
+        found = self.findings(child.pid, quiet)
+        if self.at("list", str(quiet))[0] == 0:
+            self.skipTest("this interpreter allocates in a child that does nothing")
+        self.assertEqual(found, {("quiet-child", quiet)})
+
+    def test_processes_of_another_daemon(self):
+        """One daemon is asked; the process looks for its own, in directories that are not this one's."""
+        self.daemon()
+        own = os.path.join(self.dir, "x", "hakmem")
+        os.makedirs(own, 0o700)
+        here = {"LD_PRELOAD": LIBRARY, "XDG_RUNTIME_DIR": os.path.dirname(own), "HAKMEM_RUNTIME_DIR": None}
+        alone = self.start(**here)
+        self.assertEqual(self.findings(alone), {("other-directory", alone)})
+        self.daemon(own)
+        seen = self.start(**here)
+        self.assertEqual(self.findings(seen), {("other-directory", seen)})
+        said = json.loads(self.at("doctor", "--json", str(seen))[1])["notes"][0]["seen"]
+        if not os.path.exists("/run/hakmem"):
+            self.assertEqual(said, f"the daemon in {own} sees it")
 
     def test_processes_that_are_not(self):
         self.daemon()

@@ -327,18 +327,19 @@ static void commands(void)
 
 static void findings(void)
 {
-    static const char *const list[][2] = {
-#define HK_FINDING(id, name, advice) {name, advice},
+    static const char *const list[][3] = {
+#define HK_FINDING(id, name, weight, advice) {name, #weight, advice},
 #include "ctl/findings.def"
     };
     if (!mdoc)
-        puts("| finding | what to do |\n| --- | --- |");
+        puts("| finding | | what to do |\n| --- | --- | --- |");
     begin_list();
     for (unsigned i = 0; i < HK_COUNT_OF(list); i++) {
+        bool note = strcmp(list[i][1], "NOTE") == 0;
         if (mdoc)
-            print_entry("Li", list[i][0], "", list[i][1]);
+            print_entry("Li", list[i][0], note ? "a note" : "", list[i][2]);
         else
-            printf("| [%s](#%s) | %s |\n", list[i][0], list[i][0], list[i][1]);
+            printf("| [%s](#%s) | %s | %s |\n", list[i][0], list[i][0], note ? "note" : "", list[i][2]);
     }
     end_list();
 }

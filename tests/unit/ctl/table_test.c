@@ -128,6 +128,20 @@ static void leaves_out_optional_columns_that_say_nothing(void **state)
     hk_table_free(table);
 }
 
+static void pinches_when_nothing_else_can_go(void **state)
+{
+    (void)state;
+    static const struct hk_column columns[] = {
+        {.title = "NAME", .pinch = 4}, {.title = "B", .rank = 1}, {.title = "C"}};
+    static const char *const rows[] = {"long-name", "22", "333"};
+    struct hk_table *table = MAKE(columns, rows);
+    expect(table, (struct hk_table_form){.width = 18}, "NAME       B   C\nlong-name  22  333\n");
+    expect(table, (struct hk_table_form){.width = 17}, "NAME       C\nlong-name  333\n");
+    expect(table, (struct hk_table_form){.width = 12}, "NAME     C\nlong-n\xe2\x80\xa6  333\n");
+    expect(table, (struct hk_table_form){.width = 3}, "NAME  C\nlon\xe2\x80\xa6  333\n");
+    hk_table_free(table);
+}
+
 static void keeps_a_width_of_its_own(void **state)
 {
     (void)state;
@@ -168,6 +182,7 @@ int main(void)
         cmocka_unit_test(drops_columns_by_rank_then_elides),
         cmocka_unit_test(fits_every_width),
         cmocka_unit_test(leaves_out_optional_columns_that_say_nothing),
+        cmocka_unit_test(pinches_when_nothing_else_can_go),
         cmocka_unit_test(keeps_a_width_of_its_own),
         cmocka_unit_test(colours_only_if_told),
         cmocka_unit_test(cleans_what_it_is_given),
