@@ -12,16 +12,8 @@ import subprocess
 import sys
 
 
-def main() -> int:
-    if len(sys.argv) < 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    golden, command = sys.argv[1], sys.argv[2:]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
-    if result.returncode != 0:
-        print(f"{command[0]}: exit status {result.returncode}", file=sys.stderr)
-        return 1
-    actual = result.stdout.decode()
+def check(golden: str, actual: str, whose: str) -> int:
+    """0 if actual is what the file holds, or was written there."""
     expected = ""
     if os.path.exists(golden):
         with open(golden, encoding="utf-8") as file:
@@ -39,10 +31,22 @@ def main() -> int:
         )
     )
     print(
-        f"\n{golden} differs from what {os.path.basename(command[0])} prints.\n"
+        f"\n{golden} differs from what {whose} prints.\n"
         "If the change is meant: HAKMEM_UPDATE_GOLDEN=1 ./dev test, then review it with git diff."
     )
     return 1
+
+
+def main() -> int:
+    if len(sys.argv) < 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    golden, command = sys.argv[1], sys.argv[2:]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    if result.returncode != 0:
+        print(f"{command[0]}: exit status {result.returncode}", file=sys.stderr)
+        return 1
+    return check(golden, result.stdout.decode(), os.path.basename(command[0]))
 
 
 if __name__ == "__main__":

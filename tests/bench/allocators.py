@@ -61,11 +61,13 @@ def find_library(pattern):
     return os.path.realpath(found[0]) if found else None
 
 
-def package_version(package):
-    """What Debian's tool says, or an empty text."""
-    command = ["dpkg-query", "-W", "-f=${Version}", package]
+def package_version(path):
+    """The package that a library is from, and its version, by Debian's tool; or an empty text."""
     try:
-        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        owner = subprocess.run(["dpkg", "-S", path], capture_output=True, text=True, check=True).stdout
+        package = owner.split(":")[0]
+        result = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True,
+                                check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f"{package} {result.stdout.strip()}"
@@ -74,8 +76,8 @@ def package_version(package):
 # Debian's packages, in the order of the report's columns.
 PEERS = {
     "jemalloc": ("libjemalloc.so.2", "libjemalloc2"),
-    "mimalloc": ("libmimalloc.so.2*", "libmimalloc2.0"),
-    "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
+    "mimalloc": ("libmimalloc.so.[23]*", "libmimalloc2.0 or libmimalloc3"),
+    "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4 or libtcmalloc-minimal4t64"),
 }
 NAMES = ["glibc", *PEERS, "hakmem"]
 
@@ -99,7 +101,7 @@ def find(name, build):
         path = find_library(pattern)
         if not path:
             raise NotFound(f"{name}: no {pattern} on this host (Debian: {package})")
-        return Allocator(name, path, version=package_version(package))
+        return Allocator(name, path, version=package_version(path))
     name, equals, path = name.partition("=")
     if not equals:
         raise NotFound(f"no allocator '{name}': one of {', '.join(NAMES)}, or NAME=PATH of a library, or "

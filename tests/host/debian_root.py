@@ -3,12 +3,14 @@
 No host name stands here: mirror, release and proxy are what apt says they are.
 """
 import os
+import re
 import shutil
 import subprocess
 
-# An init, the service that is preloaded, what the packages depend on, and perl (always there) as a crowd.
-PACKAGES = ("systemd", "systemd-sysv", "libpam-systemd", "dbus", "procps", "redis-server", "libuv1", "libcjson1",
-            "libsystemd0")
+# An init, the service that is preloaded, what the packages depend on, and perl (always there) as a crowd. Of several
+# names, the first that the release has.
+PACKAGES = ("systemd", "systemd-sysv", "libpam-systemd", "dbus", "procps", "redis-server", "libuv1t64/libuv1",
+            "libcjson1", "libsystemd0")
 
 
 def release():
@@ -20,6 +22,15 @@ def release():
     raise RuntimeError("/etc/os-release names no release")
 
 
+def packages():
+    """Their names in this host's release, which is the root's."""
+    names = [name for row in PACKAGES for name in row.split("/")]
+    said = subprocess.run(["apt-cache", "policy", *names], capture_output=True, text=True, check=True,
+                          env={**os.environ, "LC_ALL": "C"}).stdout
+    known = set(re.findall(r"^(\S+):\n.*\n  Candidate: (?!\(none\))", said, re.M))
+    return [next((name for name in row.split("/") if name in known), row.split("/")[0]) for row in PACKAGES]
+
+
 def mirror(codename):
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Identifier: Packages"]
     for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
@@ -29,22 +40,30 @@ def mirror(codename):
     raise RuntimeError(f"apt knows no archive for {codename}: no deb line, or apt-get update never ran")
 
 
+def setting(name):
+    """The value of a setting of this host's apt, or an empty text."""
+    said = subprocess.run(["apt-config", "shell", "value", name], capture_output=True, text=True, check=True).stdout
+    return said.strip()[len("value='"):-1] if said.startswith("value='") else ""
+
+
 def proxies():
     """Environment by which debootstrap's downloads go where apt's go."""
-    found = {}
-    for scheme in ("http", "https"):
-        command = ["apt-config", "shell", "value", f"Acquire::{scheme}::Proxy"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        if said.startswith("value='") and len(said.strip()) > len("value=''"):
-            found[f"{scheme}_proxy"] = said.strip()[len("value='"):-1]
-    return found
+    found = {f"{scheme}_proxy": setting(f"Acquire::{scheme}::Proxy") for scheme in ("http", "https")}
+    return {name: value for name, value in found.items() if value}
+
+
+def apt_settings():
+    """Lines for the apt of a root, by which it reaches what this host's apt reaches."""
+    names = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-Valid-Until", "Acquire::Check-Date")
+    return "".join(f'{name} "{value}";\n' for name in names if (value := setting(name)))
 
 
 def make(folder, say):
     """The pristine root below folder, made if it is not there or was made of other packages."""
     root, stamp = os.path.join(folder, "root"), os.path.join(folder, "root.stamp")
     codename = release()
-    wanted = " ".join((codename, *PACKAGES)) + "\n"
+    names = packages()
+    wanted = " ".join((codename, *names)) + "\n"
     try:
         with open(stamp, encoding="utf-8") as file:
             if file.read() == wanted and os.path.isdir(root):
@@ -56,7 +75,7 @@ def make(folder, say):
     shutil.rmtree(root, ignore_errors=True)
     os.makedirs(folder, exist_ok=True)
     # In a mount namespace of its own: what it mounts in the root must be nowhere else, and gone however it ends.
-    command = ["unshare", "--mount", "debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), codename,
+    command = ["unshare", "--mount", "debootstrap", "--variant=minbase", "--include=" + ",".join(names), codename,
                root, uri]
     log = os.path.join(folder, "debootstrap.log")
     with open(log, "wb") as out:

@@ -3,7 +3,7 @@
 
 usage: check_tidy.py BUILD [JOBS]
 
-A file that is compiled several times is looked at once. Skipped (77) where clang-tidy is not installed.
+A file that is compiled several times is looked at once. Skipped (77) where the clang-tidy that counts is not installed.
 """
 
 import concurrent.futures
@@ -11,7 +11,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,8 +37,8 @@ def entries(build):
     return list({entry["file"]: entry for entry in reversed(inside)}.values())
 
 
-def check(database, name):
-    done = subprocess.run(["clang-tidy", "-quiet", "-p", database, *ANALYZER, name], capture_output=True, text=True,
+def check(tidy, database, name):
+    done = subprocess.run([tidy, "-quiet", "-p", database, *ANALYZER, name], capture_output=True, text=True,
                           check=False)
     said = [line for line in (done.stdout + done.stderr).splitlines() if not NOISE.match(line)]
     return "\n".join(said) if done.returncode else ""
@@ -48,9 +47,7 @@ def check(database, name):
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    if shutil.which("clang-tidy") is None:
-        print("clang-tidy is not installed")
-        sys.exit(77)
+    tidy = tree.clang_tool("clang-tidy")
     build = pathlib.Path(sys.argv[1]).resolve()
     jobs = int(sys.argv[2]) if len(sys.argv) == 3 else os.cpu_count()
     commands = entries(build)
@@ -59,7 +56,7 @@ def main():
         with open(os.path.join(database, "compile_commands.json"), "w", encoding="utf-8") as file:
             json.dump(commands, file)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            findings = [said for said in pool.map(lambda name: check(database, name), names) if said]
+            findings = [said for said in pool.map(lambda name: check(tidy, database, name), names) if said]
     for said in findings:
         print(said)
     print(f"{len(names)} files checked, {len(findings)} with findings")

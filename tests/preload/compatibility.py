@@ -3,8 +3,8 @@
 
 usage: compatibility.py LOG...
 
-LOG: what the tests printed, such as Testing/Temporary/LastTest.log of a build folder after ./dev test --all. Rows of
-tests that are not in it stay as they are.
+LOG: what the tests printed, such as Testing/Temporary/LastTest.log of a build folder after ./dev test --all; or
+build/roots/RELEASE.log, of ./dev test --roots. Rows of what is not in it stay as they are.
 """
 import json
 import os
@@ -37,6 +37,12 @@ def test_row(facts):
     return [facts["test"], ", ".join(programs), seconds(facts["without"]), seconds(facts["under"])]
 
 
+def release_row(facts):
+    passed, skipped, failed = facts["tests"] or ("", "", "")
+    return [facts["release"], facts["glibc"], facts["gcc"], facts["cmake"], facts["demo"], str(facts["demo_s"]),
+            str(passed), str(skipped), str(failed), str(facts["test_s"])]
+
+
 def merge(page, mark, rows):
     """Replaces rows by those of the same first cell, in the table below the mark, and sorts them by it."""
     found = re.search(rf"(<!-- {mark} -->\n\|.*\n\|[ :|-]+\n)((?:\|.*\n)*)", page)
@@ -59,6 +65,7 @@ def main():
         page = f.read()
     page = merge(page, "suites", [suite_row(f) for f in facts if "suite" in f])
     page = merge(page, "tests", [test_row(f) for f in facts if "test" in f])
+    page = merge(page, "releases", [release_row(f) for f in facts if "release" in f])
     with open(PAGE, "w", encoding="utf-8") as f:
         f.write(page)
     return 0

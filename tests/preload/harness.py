@@ -1,5 +1,6 @@
 """What the tests of real programs share: running one with and without libhakmem.so, and what is not installed."""
 import contextlib
+import glob
 import json
 import os
 import resource
@@ -16,8 +17,9 @@ from reachable import reachable
 SOURCE = os.environ["HAKMEM_SOURCE"]
 LIBRARY = reachable(os.environ["HAKMEM_LIB"])
 
-# Programs that Debian keeps out of the way.
-ELSEWHERE = "/usr/sbin:/usr/lib/postgresql/17/bin:/usr/lib/postgresql/16/bin:/usr/lib/postgresql/15/bin"
+# Programs that Debian keeps out of the way; of several versions of PostgreSQL the newest.
+ELSEWHERE = ":".join(["/usr/sbin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True,
+                                           key=lambda path: [int(n) for n in path.split("/")[4].split(".")])])
 
 # A hang ends here; nothing is measured against it.
 DEADLINE_S = 240

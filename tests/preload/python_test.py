@@ -11,7 +11,7 @@ import tempfile
 
 from harness import Case, counted
 
-# Debian's: it has its tests in a package of their own, libpython3.11-testsuite.
+# Debian's: it has its tests in a package of their own, libpython3.N-testsuite.
 PYTHON = "/usr/bin/python3"
 DEADLINE_S = 1500
 
@@ -31,7 +31,7 @@ def main():
     try:
         subprocess.run([PYTHON, "-c", f"import test.{module}"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        print(f"skipped: {PYTHON} has no test.{module}: libpython3.11-testsuite is not installed")
+        print(f"skipped: {PYTHON} has no test.{module}: libpython3.N-testsuite is not installed")
         return 77
     words = [module, "-v"]
     for pattern in patterns:

@@ -1,20 +1,34 @@
 #!/usr/bin/env bash
 # sources.sh - fetches the source packages whose own test suites tests/preload runs: packages do not contain those.
 #
-# usage: sources.sh FOLDER      FOLDER/NAME is then the unpacked source of each NAME below; what is there stays
+# usage: sources.sh FOLDER      FOLDER/NAME is then the unpacked source of each NAME below; what is there stays, but for
+#                              the source of another release
 #
 # From the Debian mirror that this host installs from, with lists of its own: nothing of the host's apt is changed.
 # The tests are those of the release, which may be a security update behind the program; so both runs are compared.
 set -euo pipefail
 
-readonly NAMES=(memcached perl postgresql-15 redis ruby3.1 tcl8.6)
+readonly NAMES=(memcached perl postgresql redis ruby tcl8.6)
 [[ $# -eq 1 ]] || { echo "usage: sources.sh FOLDER" >&2; exit 2; }
 mkdir -p "$1"
 cd "$1"
 
+# What a release calls the source of NAME: of PostgreSQL and ruby each version has a source package of its own.
+source_package() {
+    case $1 in
+    postgresql | ruby)
+        LC_ALL=C apt-cache policy "$1" |
+            sed -n "s/^  Candidate: \([0-9]*:\)\{0,1\}\([0-9][0-9]*\(\.[0-9][0-9]*\)\{0,1\}\).*/$1-\2/p" |
+            sed 's/^ruby-/ruby/'
+        ;;
+    *) echo "$1" ;;
+    esac
+}
+
 missing=()
 for name in "${NAMES[@]}"; do
-    [[ -f $name/.whole ]] || missing+=("$name")
+    package=$(source_package "$name")
+    [[ -n $package && $(cat "$name/.whole" 2>/dev/null) == "$package" ]] || missing+=("$name")
 done
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
@@ -34,9 +48,10 @@ status=0
 for name in "${missing[@]}"; do
     rm -rf "$name" "get"
     mkdir get
-    if (cd get && apt-get "${options[@]}" --download-only source "$name" >/dev/null &&
+    package=$(source_package "$name")
+    if (cd get && apt-get "${options[@]}" --download-only source "${package:-$name}" >/dev/null &&
         dpkg-source --skip-patches -x ./*.dsc ../"$name" >/dev/null 2>&1); then
-        touch "$name/.whole"
+        echo "$package" >"$name/.whole"
     else
         echo "sources.sh: no source of $name: its test suite will be skipped" >&2
         status=1

@@ -10,7 +10,7 @@ from suite import SOURCES, Missing, Suite
 class CPython(Suite):
     """Its own allocator is switched off both times, so that the runs differ by the library alone."""
 
-    name, package = "python3", "libpython3.11-testsuite"
+    name, package = "python3", "libpython3-testsuite"
     what = "Debian's test package: some hundred modules, all that allocate, fork, start threads or call C much"
     python = "/usr/bin/python3"
     modules = """
@@ -28,8 +28,11 @@ class CPython(Suite):
     def __init__(self):
         done = subprocess.run([self.python, "-m", "test", "--list-tests"], capture_output=True, text=True, check=False)
         self.known = set(done.stdout.split())
+        said = subprocess.run([self.python, "-c", "import sys; print(*sys.version_info[:2], sep='.')"],
+                              capture_output=True, text=True, check=False)
+        self.package = f"libpython{said.stdout.strip()}-testsuite"
         if not self.known:
-            raise Missing("libpython3.11-testsuite is not installed")
+            raise Missing(f"{self.package} is not installed")
         super().__init__()
 
     def units(self):
@@ -113,7 +116,7 @@ class Tcl(Suite):
 
 
 class Ruby(Suite):
-    name, package, source = "ruby", "ruby3.1", "ruby3.1"
+    name, package, source = "ruby", "ruby", "ruby"
     what = ("the language's tests of memory, strings, threads, fibers, processes, input and output, and of its C "
             "extensions (source package)")
     programs = ("ruby",)

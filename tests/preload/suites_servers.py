@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+from harness import ELSEWHERE
 from reachable import as_user
 from suite import SOURCES, Missing, Suite
 
@@ -20,15 +21,16 @@ class Skip:
 class Postgres(Suite):
     """The regression tests of the SQL language: some two hundred scripts, up to twenty at once."""
 
-    name, package, source = "postgres", "postgresql-15", "postgresql-15"
+    name, package, source = "postgres", "postgresql", "postgresql"
     what = "the regression tests of SQL, initdb included, up to twenty connections at once (source package)"
     programs = ("postgres", "initdb", "psql", "gcc")
-    root = "/usr/lib/postgresql/15"
 
     def prepare(self):
+        self.root = os.path.dirname(os.path.dirname(shutil.which("initdb", path=ELSEWHERE)))
+        self.package = f"postgresql-{os.path.basename(self.root)}"
         self.tool = f"{self.root}/lib/pgxs/src/test/regress/pg_regress"
         if not os.path.exists(self.tool):
-            raise Missing("postgresql-server-dev-15 is not installed")
+            raise Missing(f"{self.package.replace('-', '-server-dev-')} is not installed")
         self.more = as_user(Skip, "postgres")
         self.at, libraries = self.path("regress"), self.path("lib")
         shutil.copytree(os.path.join(SOURCES, self.source, "src", "test", "regress"), self.at)

@@ -1,6 +1,7 @@
 """Real programs, preloaded, under the real daemon: each is seen while it runs, families included; a killed process
 goes, a killed daemon is replaced without any process noticing."""
 import json
+import glob
 import os
 import shutil
 import signal
@@ -97,7 +98,8 @@ class Programs(Case):
         return wait_until(lambda: [p for p in self.listed() if matches(p)], f"{what} in the list")
 
     def need(self, program):
-        found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/lib/postgresql/15/bin")
+        found = shutil.which(program) or shutil.which(program, path=":".join(["/usr/sbin",
+            *glob.glob("/usr/lib/postgresql/*/bin")]))
         if found is None:
             self.skipTest(f"{program} is not installed")
         return found
