@@ -1,10 +1,11 @@
 /*
  * foreign.c - see foreign.h.
  *
- * A pointer is taken for the C library's if it lies in the brk heap, or starts a mapping that looks like one
- * of its mmapped chunks, or lies in what looks like a thread arena's heap or is followed by another chunk,
- * and if the size in front of it makes sense (glibc, malloc/malloc.c: a chunk's size with three flag bits
- * lies in the word before the block; the whole of a mmapped chunk is in whole pages).
+ * A pointer is taken for the C library's by the words around it, which have meant the same in all versions
+ * from 2.31 to 2.43 (glibc, malloc/malloc.c). The word before a block is the size of its chunk, with three
+ * flag bits. A chunk that is no mapping of its own is followed by another one, whose flag says that the one
+ * before is in use. One that is a mapping begins where the word before its size says, and reaches to the end
+ * of the last page, or, since 2.43, to its header's size before it. No lock is taken to find this out.
  */
 #include "lib/foreign.h"
 
@@ -25,19 +26,9 @@ extern void *__libc_realloc(void *p, size_t size) __attribute__((weak));
 
 #define CHUNK_BEFORE_IN_USE ((size_t)1)
 #define CHUNK_MMAPPED       ((size_t)2)
-#define CHUNK_ARENA         ((size_t)4) /* lies in a thread arena's heap */
 #define CHUNK_FLAGS         ((size_t)7)
 #define CHUNK_HEADER        (2 * sizeof(size_t))
 #define CHUNK_MIN           (4 * sizeof(size_t))
-
-/* Heaps of thread arenas are aligned to their largest size (glibc, malloc/arena.c). */
-#define ARENA_HEAP_BYTES ((uintptr_t)64 << 20)
-
-struct arena_heap {
-    void *arena;
-    struct arena_heap *before;
-    size_t bytes;
-};
 
 static size_t chunk_word(const void *p)
 {
@@ -62,15 +53,6 @@ static uintptr_t image_end(void)
     return end;
 }
 
-static bool in_brk_heap(const void *p)
-{
-    uintptr_t at = (uintptr_t)p, low = image_end(), high = (uintptr_t)sbrk(0);
-    if (low == 0 || high == UINTPTR_MAX || at < low + CHUNK_HEADER || at >= high)
-        return false;
-    size_t size = chunk_word(p) & ~CHUNK_FLAGS;
-    return size >= CHUNK_MIN && size <= high - (at - CHUNK_HEADER);
-}
-
 static uintptr_t page_of(uintptr_t at)
 {
     return at & ~(uintptr_t)(hk_page_bytes - 1);
@@ -84,52 +66,61 @@ static bool is_readable(uintptr_t from, uintptr_t to)
     return hk_os_probe(from, hk_round_up(to - from, hk_page_bytes)) != -ENOMEM;
 }
 
-static bool is_mmapped_chunk(const void *p)
+/* Whether [from, to) lies in the brk heap, which can be read without asking. */
+static bool in_brk_heap(uintptr_t from, uintptr_t to)
 {
-    uintptr_t at = (uintptr_t)p;
-    size_t size = chunk_word(p), before = ((const size_t *)p)[-2];
-    uintptr_t start = at - CHUNK_HEADER - before, whole = before + (size & ~CHUNK_FLAGS);
-    return (size & CHUNK_FLAGS) == CHUNK_MMAPPED && whole >= hk_page_bytes && start < at &&
-           ((start | whole) & (hk_page_bytes - 1)) == 0;
+    uintptr_t low = image_end(), high = (uintptr_t)sbrk(0);
+    return low != 0 && high != UINTPTR_MAX && from >= low && from < to && to <= high;
 }
 
-static bool is_arena_chunk(const void *p)
+static bool can_be_read(uintptr_t from, uintptr_t to)
 {
-    uintptr_t at = (uintptr_t)p, start = at & ~(ARENA_HEAP_BYTES - 1);
-    size_t size = chunk_word(p);
-    if ((size & (CHUNK_ARENA | CHUNK_MMAPPED)) != CHUNK_ARENA ||
-        !is_readable(start, start + sizeof(struct arena_heap)))
-        return false;
-    const struct arena_heap *heap = (const struct arena_heap *)start;
-    size_t before = at - CHUNK_HEADER - start;
-    return heap->arena != NULL && ((uintptr_t)heap->arena & (HK_MIN_ALIGN - 1)) == 0 &&
-           heap->bytes <= ARENA_HEAP_BYTES && (heap->bytes & (hk_page_bytes - 1)) == 0 &&
-           before >= sizeof *heap && before < heap->bytes && (size & ~CHUNK_FLAGS) >= CHUNK_MIN &&
-           (size & ~CHUNK_FLAGS) <= heap->bytes - before;
+    return from < to && (in_brk_heap(from, to) || is_readable(from, to));
 }
 
-/* Where brk goes no further (a limit, a neighbour), the C library's first arena goes on in mappings of a MiB
- * and more. All that can be known of a block there is that it and the next one fit together. */
-static bool is_stray_chunk(const void *p)
+/* Where the chunk of the block at `at` ends. */
+static uintptr_t chunk_end(uintptr_t at)
 {
-    uintptr_t at = (uintptr_t)p;
-    size_t size = chunk_word(p) & ~CHUNK_FLAGS;
-    if ((chunk_word(p) & (CHUNK_ARENA | CHUNK_MMAPPED)) != 0 || size < CHUNK_MIN ||
-        size % HK_MIN_ALIGN != 0 || size > ARENA_HEAP_BYTES ||
-        !is_readable(at + size - sizeof(size_t), at + size))
+    return at - CHUNK_HEADER + (chunk_word((const void *)at) & ~CHUNK_FLAGS);
+}
+
+/* Bytes from an address to the next page; 0 at its start. */
+static size_t left_in_page(uintptr_t at)
+{
+    return -at & (hk_page_bytes - 1);
+}
+
+/* A chunk that is a mapping, or the end of one: memalign() cuts something off the front. The word before the
+ * size says how much, and has a flag of its own where the mapping is of huge pages. */
+static bool is_mmapped_chunk(uintptr_t at)
+{
+    size_t word = chunk_word((const void *)at), before = ((const size_t *)at)[-2] & ~CHUNK_FLAGS;
+    uintptr_t chunk = at - CHUNK_HEADER, end = chunk_end(at);
+    if ((word & CHUNK_FLAGS) != CHUNK_MMAPPED || before > chunk || end <= at)
         return false;
-    size_t next = chunk_word((const char *)p + size);
-    return (next & (CHUNK_ARENA | CHUNK_MMAPPED)) == 0 && (next & CHUNK_BEFORE_IN_USE) != 0 &&
-           (next & ~CHUNK_FLAGS) >= CHUNK_HEADER && (next & ~CHUNK_FLAGS) % HK_MIN_ALIGN == 0;
+    return left_in_page(chunk - before) == 0 && left_in_page(end - CHUNK_HEADER) <= 2 * CHUNK_HEADER &&
+           is_readable(end - 1, end);
+}
+
+/* A chunk of the brk heap, of a thread's arena, or, where brk goes no further (a limit, a neighbour), of the
+ * mappings in which the first arena goes on: it and the next one fit together. */
+static bool is_arena_chunk(uintptr_t at)
+{
+    size_t word = chunk_word((const void *)at), size = word & ~CHUNK_FLAGS;
+    uintptr_t next_block = at + size;
+    if ((word & CHUNK_MMAPPED) != 0 || size < CHUNK_MIN || size % HK_MIN_ALIGN != 0 || next_block < at ||
+        !can_be_read(next_block - sizeof(size_t), next_block))
+        return false;
+    size_t next = chunk_word((const void *)next_block), next_size = next & ~CHUNK_FLAGS;
+    return (next & CHUNK_MMAPPED) == 0 && (next & CHUNK_BEFORE_IN_USE) != 0 && next_size >= CHUNK_HEADER &&
+           next_size % HK_MIN_ALIGN == 0;
 }
 
 static bool is_libc_block(const void *p)
 {
-    if (__libc_free == NULL || ((uintptr_t)p & (HK_MIN_ALIGN - 1)) != 0)
-        return false;
     uintptr_t at = (uintptr_t)p;
-    return in_brk_heap(p) || (at > CHUNK_HEADER && is_readable(at - CHUNK_HEADER, at + 1) &&
-                              (is_mmapped_chunk(p) || is_arena_chunk(p) || is_stray_chunk(p)));
+    return __libc_free != NULL && (at & (HK_MIN_ALIGN - 1)) == 0 && at > CHUNK_HEADER &&
+           can_be_read(at - CHUNK_HEADER, at + 1) && (is_mmapped_chunk(at) || is_arena_chunk(at));
 }
 
 void hk_foreign_free(void *p)
@@ -151,7 +142,9 @@ size_t hk_foreign_usable(const void *p)
 {
     if (!is_libc_block(p))
         hk_die_not_a_block("malloc_usable_size", p);
-    size_t size = chunk_word(p);
-    /* The word behind an arena chunk belongs to it while it is in use. */
-    return (size & ~CHUNK_FLAGS) - ((size & CHUNK_MMAPPED) != 0 ? CHUNK_HEADER : sizeof(size_t));
+    uintptr_t at = (uintptr_t)p, end = chunk_end(at);
+    /* The word behind a chunk belongs to it while it is in use; none lies behind one that ends its mapping.
+     */
+    bool ends_mapping = (chunk_word(p) & CHUNK_MMAPPED) != 0 && left_in_page(end) < CHUNK_HEADER;
+    return end - at + (ends_mapping ? 0 : sizeof(size_t));
 }

@@ -227,6 +227,52 @@ static void foreign_blocks_beyond_brk_are_known(void **state)
     in_child(use_blocks_beyond_brk);
 }
 
+/* ---- the words around the blocks of each version, as they were found there ---- */
+
+struct words {
+    const char *version;
+    size_t at;           /* of the block in its mapping, which is of whole pages */
+    size_t before, size; /* the words in front of it */
+    size_t next;         /* the size of the chunk behind it; 0: none, it is a mapping */
+    size_t usable;
+};
+
+static const struct words known_words[] = {
+    {"2.31 to 2.42, 1000000 bytes", 0x10, 0, 0xf5002, 0, 1003504},
+    {"2.31 to 2.42, 5000000 bytes at 256", 0x100, 0xf0, 0x4c4f12, 0, 5000960},
+    {"2.31 to 2.42, 5000000 bytes at a page", 0x1000, 0xff0, 0x4c5012, 0, 5001216},
+    {"2.43, 1000000 bytes", 0x10, 0, 0xf4ff2, 0, 1003496},
+    {"2.43, 5000000 bytes at 32", 0x20, 0x10, 0x4c4fe2, 0, 5001176},
+    {"2.43, 5000000 bytes at a page", 0x1000, 0xff0, 0x4c5002, 0, 5001208},
+    {"2.43, 5000000 bytes of huge pages", 0x10, 1, 0x5ffff2, 0, 6291432},
+    {"2.43, 5000000 bytes of huge pages at 256", 0x100, 0xf1, 0x5fff02, 0, 6291192},
+    {"all, 24 bytes beyond brk", 0x2d0, 0, 0x21, 0x1fed21, 24},
+    {"all, 24 bytes of a thread", 0x890, 0, 0x25, 0x20771, 24},
+    {"all, 60000 bytes of a thread, the next in use", 0x890, 0x30, 0xea75, 0x25, 60008},
+    {"all, 5000000 bytes of a thread's huge pages", 0x820, 0, 0x4c4b55, 0xca1, 5000008},
+};
+
+static void blocks_of_all_versions_are_known(void **state)
+{
+    (void)state;
+    enum { BYTES = 8 << 20 };
+    if (sysconf(_SC_PAGESIZE) != 4096)
+        skip();
+    for (unsigned i = 0; i < HK_COUNT_OF(known_words); i++) {
+        const struct words *w = &known_words[i];
+        char *map = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_true(map != MAP_FAILED);
+        size_t *block = (size_t *)(map + w->at), *next = (size_t *)(map + w->at + (w->size & ~(size_t)7));
+        block[-2] = w->before;
+        block[-1] = w->size;
+        if (w->next != 0)
+            next[-1] = w->next;
+        if (malloc_usable_size(block) != w->usable)
+            fail_msg("glibc %s: %zu bytes, not %zu", w->version, malloc_usable_size(block), w->usable);
+        assert_int_equal(munmap(map, BYTES), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +285,7 @@ int main(void)
         cmocka_unit_test(page_aligned_foreign_blocks_are_known),
         cmocka_unit_test(foreign_blocks_of_other_threads_are_known),
         cmocka_unit_test(foreign_blocks_beyond_brk_are_known),
+        cmocka_unit_test(blocks_of_all_versions_are_known),
     };
     return cmocka_run_group_tests(tests, find_libc, NULL);
 }
