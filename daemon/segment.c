@@ -67,6 +67,10 @@ static const char *open_tuning(struct hk_segment *segment)
                                        segment->tuning_fd, 0);
     if (page == MAP_FAILED)
         return "the tuning memfd cannot be mapped";
+    /* The dead table is mostly a hole, and a core dump would fill it. Where that is refused, it does. */
+    size_t in_page = HK_TUNING_DEAD_OFF % (size_t)sysconf(_SC_PAGESIZE);
+    if (in_page == 0)
+        (void)madvise((char *)page + HK_TUNING_DEAD_OFF, HK_TUNING_BYTES - HK_TUNING_DEAD_OFF, MADV_DONTDUMP);
     segment->page = page;
     segment->dead = (hk_au16 *)(void *)((char *)page + HK_TUNING_DEAD_OFF);
     if (page->magic != HK_TUNING_MAGIC)

@@ -70,6 +70,11 @@ int hk_os_populate(void *addr, size_t bytes);
  * say. */
 int hk_os_probe(uintptr_t addr, size_t bytes);
 
+/* Whether core dumps are to have a range of whole pages (from Linux 3.4; part of it may have changed on an
+ * error). Who dumps a shared mapping reads all of it, and a hole of a memfd that is read is memory from then
+ * on. */
+int hk_os_set_dumped(void *addr, size_t bytes, bool dumped);
+
 /* Marks a page to read as zero in a forked child. */
 int hk_os_wipe_on_fork(void *addr, size_t bytes);
 

@@ -184,6 +184,11 @@ int hk_os_probe(uintptr_t addr, size_t bytes)
     return advise(at, bytes, MADV_POPULATE_READ) == 0 ? 0 : -ENOMEM;
 }
 
+int hk_os_set_dumped(void *addr, size_t bytes, bool dumped)
+{
+    return advise(addr, bytes, dumped ? MADV_DODUMP : MADV_DONTDUMP);
+}
+
 int hk_os_wipe_on_fork(void *addr, size_t bytes)
 {
     return advise(addr, bytes, MADV_WIPEONFORK);

@@ -25,6 +25,7 @@
 #endif
 
 #define CELLS_WITHOUT_POPULATE 16  /* allocated at once where the kernel cannot populate single pages */
+#define DUMPED_AT_ONCE         2   /* that nearly every process has: its area, its first thread's slot */
 #define LATE_FD_FROM           700 /* out of the way of loops that close what they know */
 
 static long call(long nr, long a, long b, long c, long d, long e, long f)
@@ -250,6 +251,66 @@ static bool prepare(struct hk_segment *fresh, const struct hk_segment *old, uint
            seal(fds->counters, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
+/* ---- core dumps: what nobody has written is left out of them ---- */
+
+static void set_dumped(const char *from, const char *to, bool dumped)
+{
+    if (from < to) /* where the system refuses, all is as before */
+        (void)hk_os_set_dumped((void *)(uintptr_t)from, (size_t)(to - from), dumped);
+}
+
+static size_t in_pages(size_t bytes)
+{
+    return hk_round_up(bytes, hk_page_bytes);
+}
+
+/* Of cells from..to-1, where they are mapped. from begins a page. */
+static void set_cells_dumped(const struct hk_segment *segment, uint32_t from, uint32_t to, bool dumped)
+{
+    while (from < to) {
+        const char *chunk = segment->chunks[from / HK_CELLS_AT_ONCE];
+        size_t at = (size_t)(from % HK_CELLS_AT_ONCE) * HK_CELL_BYTES;
+        uint32_t end = from - from % HK_CELLS_AT_ONCE + HK_CELLS_AT_ONCE;
+        end = end < to ? end : to;
+        if (chunk != NULL)
+            set_dumped(chunk + at, chunk + in_pages(at + (size_t)(end - from) * HK_CELL_BYTES), dumped);
+        from = end;
+    }
+}
+
+/* All cells whose page has one of the first n. */
+static uint32_t in_pages_of_cells(uint32_t n)
+{
+    return (uint32_t)(in_pages((size_t)n * HK_CELL_BYTES) / HK_CELL_BYTES);
+}
+
+/* After a segment has been mapped, of which cells below used are written. */
+static void leave_out_unused(struct hk_segment *segment, uint32_t used)
+{
+    const char *start = (const char *)segment->header, *dir = start + segment->header->dir_off;
+    const char *tuning = (const char *)segment->tuning;
+    segment->dumped = in_pages_of_cells(used > DUMPED_AT_ONCE ? used : DUMPED_AT_ONCE);
+    set_dumped(dir + in_pages(segment->dumped * sizeof(uint64_t)), start + segment->header->cells_off, false);
+    set_cells_dumped(segment, segment->dumped, HK_MAX_CELLS, false);
+    set_dumped(tuning + in_pages(HK_TUNING_DEAD_OFF), tuning + in_pages(HK_TUNING_BYTES), false);
+}
+
+/* Before a cell is written for the first time here. Those below it, the lowest being claimed first, have been
+ * claimed by somebody: so what is dumped stays one range. */
+static void take_in(struct hk_segment *segment, uint32_t cell)
+{
+    const char *dir = (const char *)segment->header + segment->header->dir_off;
+    uint32_t now = in_pages_of_cells(cell + 1);
+    if (cell < segment->dumped)
+        return;
+    set_dumped(dir + in_pages(segment->dumped * sizeof(uint64_t)), dir + in_pages(now * sizeof(uint64_t)),
+               true);
+    set_cells_dumped(segment, segment->dumped, now, true);
+    segment->dumped = now;
+}
+
+/* ---- a segment made anew ---- */
+
 static bool move_onto(void *from, size_t bytes, void *to)
 {
     hk_count(&hk_process.sys_mremap_total, 1);
@@ -297,6 +358,8 @@ bool hk_segment_make(struct hk_segment *segment, uint32_t root_pid, uint32_t pid
     }
     if (segment->header == NULL)
         *segment = fresh;
+    /* Not before it has moved: mremap moves one mapping, and the marks divide it. */
+    leave_out_unused(segment, atomic_load(&segment->header->cells_used));
     return true;
 }
 
@@ -315,8 +378,14 @@ static char *map_behind(const char *before)
 static char *map_chunk(struct hk_segment *segment, unsigned chunk)
 {
     for (unsigned i = 1; i <= chunk; i++) {
-        if (segment->chunks[i] == NULL && (segment->chunks[i] = map_behind(segment->chunks[i - 1])) == NULL)
+        if (segment->chunks[i] != NULL)
+            continue;
+        if ((segment->chunks[i] = map_behind(segment->chunks[i - 1])) == NULL)
             return NULL;
+        /* A duplicate has its original's mark. */
+        uint32_t first = i * HK_CELLS_AT_ONCE;
+        set_cells_dumped(segment, segment->dumped > first ? segment->dumped : first, first + HK_CELLS_AT_ONCE,
+                         false);
     }
     return segment->chunks[chunk];
 }
@@ -325,9 +394,11 @@ static bool make_dead_present(struct hk_segment *segment)
 {
     uintptr_t page = (uintptr_t)segment->tuning;
     uintptr_t from = (page + HK_TUNING_DEAD_OFF) & ~(uintptr_t)(hk_page_bytes - 1);
-    if (!segment->dead_present)
-        segment->dead_present = hk_os_probe(from,
-                                            hk_round_up(page + HK_TUNING_BYTES - from, hk_page_bytes)) == 0;
+    size_t bytes = hk_round_up(page + HK_TUNING_BYTES - from, hk_page_bytes);
+    if (!segment->dead_present && hk_os_probe(from, bytes) == 0) {
+        segment->dead_present = true;
+        set_dumped((const char *)from, (const char *)from + bytes, true);
+    }
     return segment->dead_present;
 }
 
@@ -352,6 +423,7 @@ static void *cell_at(struct hk_segment *segment, uint32_t cell)
     char *page = at - ((uintptr_t)at & (hk_page_bytes - 1));
     if (segment->populate && hk_os_populate(page, hk_page_bytes) != 0)
         return NULL;
+    take_in(segment, cell);
     return at;
 }
 

@@ -19,6 +19,7 @@ struct hk_segment {
     struct hk_tuning_page *tuning; /* read-only */
     char *chunks[HK_CELL_CHUNKS];  /* where cells are mapped; NULL: not yet */
     uint32_t cells;                /* that may be claimed */
+    uint32_t dumped;               /* cells below it are in core dumps of this process */
     bool dead_present;             /* the tuning memfd's table of dead claims is in memory */
     bool populate;                 /* cells are made present one by one; else the first ones are already */
 };
