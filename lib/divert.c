@@ -11,8 +11,10 @@
 #include "lib/harden.h"
 #include "lib/init.h"
 #include "lib/options.h"
+#include "lib/os.h"
 #include "lib/quarantine.h"
 #include "lib/route.h"
+#include "lib/stand_back.h"
 
 hk_au32 hk_diversions HK_EARLY = HK_DIVERT_UNREAD;
 
@@ -50,6 +52,15 @@ bool hk_divert_init(bool at_last)
     atomic_store(&hk_diversions, what);
     hk_divert_arena_grew();
     return true;
+}
+
+bool hk_divert_stands_back(void)
+{
+    if (hk_hardens(HK_DIVERT_UNREAD) && hk_stand_back_begin()) {
+        hk_os_init();
+        atomic_store(&hk_diversions, HK_DIVERT_NEXT);
+    }
+    return hk_hardens(HK_DIVERT_NEXT);
 }
 
 /* Who extends the arena meanwhile stores slabs before it looks whether there is a diversion. */
@@ -108,15 +119,32 @@ void hk_divert_do(struct hk_call *c)
 /* The first calls of all. Without memory the call itself will fail. */
 static HK_COLD void find_out(void)
 {
-    if (hk_init_ready() && hk_hardens(HK_DIVERT_UNREAD))
+    if (!hk_divert_stands_back() && hk_init_ready() && hk_hardens(HK_DIVERT_UNREAD))
         (void)hk_init_divert(false);
+}
+
+static void hand_on(struct hk_call *c)
+{
+    switch (c->kind) {
+    case HK_CALL_ALLOC:
+        c->result = hk_stand_back_alloc(c->size, c->align);
+        break;
+    case HK_CALL_FREE:
+        hk_stand_back_free(c->p);
+        break;
+    case HK_CALL_RESIZE:
+        c->result = hk_stand_back_resize(c->p, c->size);
+        break;
+    }
 }
 
 static void perform(struct hk_call *call)
 {
     if (hk_hardens(HK_DIVERT_UNREAD))
         find_out();
-    if (hk_hardens(HK_DIVERT_ROUTE))
+    if (hk_hardens(HK_DIVERT_NEXT))
+        hand_on(call);
+    else if (hk_hardens(HK_DIVERT_ROUTE))
         hk_route(call);
     else
         hk_divert_do(call);
@@ -145,5 +173,7 @@ void *hk_divert_resize(void *p, size_t size)
 
 size_t hk_divert_usable(const void *p)
 {
+    if (hk_hardens(HK_DIVERT_NEXT))
+        return hk_stand_back_usable(p);
     return hk_hardens(HK_HARDEN_ALL) ? hk_harden_usable(p) : hk_usable_plain(p);
 }

@@ -1,6 +1,6 @@
 /*
- * divert.h - calls that do not go the usual way: checked ones (lib/harden.h), and ones that are told of
- * (lib/route.h).
+ * divert.h - calls that do not go the usual way: checked ones (lib/harden.h), ones that are told of
+ * (lib/route.h), ones that are another allocator's (lib/stand_back.h).
  *
  * The hot path knows nothing of it. Where anything is asked for, every thread keeps the empty heap, so that
  * each malloc and free takes its slow exit, and realloc's short way finds an arena without slabs; the slow
@@ -25,6 +25,7 @@ enum hk_diversion {
     HK_HARDEN_ALL = 127,
     HK_DIVERT_ROUTE = 128,  /* calls are told of */
     HK_DIVERT_UNREAD = 256, /* what is asked for is not known yet */
+    HK_DIVERT_NEXT = 512,   /* alone: calls are handed to the next allocator (lib/stand_back.h) */
 };
 
 /* Which of them: HK_DIVERT_UNREAD at first, then constant but for HK_DIVERT_ROUTE, which ends. */
@@ -45,6 +46,10 @@ HK_INLINE bool hk_hardens(unsigned what)
  * at_last: if there is none now, there is none. false: no memory for what they ask for; to be called again.
  * Called under one lock (lib/init.c). */
 bool hk_divert_init(bool at_last);
+
+/* Decides, if that is not yet done, whether all calls are to go to the next allocator, and returns it. For
+ * good: nothing else is asked for then. Any thread, at any time. */
+bool hk_divert_stands_back(void);
 
 /* Told is what to do no longer. */
 void hk_divert_end_route(void);

@@ -23,6 +23,8 @@ bool hk_init_ready(void)
     if (HK_LIKELY(atomic_load_explicit(&ready, memory_order_acquire)))
         return true;
     static const uint64_t no_class_batch[HK_CLASSES];
+    if (hk_divert_stands_back())
+        return false;
     hk_lock_take(&init_lock);
     bool ok = atomic_load(&ready);
     if (!ok && hk_arena_init() == 0 && hk_divert_init(false)) {
@@ -66,6 +68,8 @@ static void at_exit(void)
 
 __attribute__((constructor(101))) static void start(void)
 {
+    if (hk_divert_stands_back())
+        return;
     bool trust_env = getauxval(AT_SECURE) == 0;
     /* Where there is no memory yet there may be later: what can be arranged for is. */
     bool ok = hk_init_ready();
@@ -81,5 +85,6 @@ __attribute__((constructor(101))) static void start(void)
 /* Destructors of other libraries may have freed since. */
 __attribute__((destructor(101))) static void finish(void)
 {
-    at_exit();
+    if (!hk_divert_stands_back())
+        at_exit();
 }

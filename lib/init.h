@@ -11,7 +11,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* The arena is there and parameters are set. false: no memory even for that; to be asked again. */
+/* The arena is there and parameters are set. false: no memory even for that; to be asked again. Or the
+ * calls are another allocator's (hk_divert_stands_back()). */
 bool hk_init_ready(void);
 
 /* hk_divert_init() (lib/divert.h), where hk_init_ready() came before there was an environment. */
