@@ -180,18 +180,14 @@ disable_new_services() {
     done
 }
 
-# Reads what apt-get prints, its status lines among it: on a terminal one line that moves, elsewhere one at each tenth
-# or after some seconds. All else goes into the log.
+# Reads the status lines of apt-get: on a terminal one line that moves, elsewhere one at each tenth or after some seconds.
 show_progress() {
-    local log=$1 line step percent tenth before='' last=$SECONDS moving=0
+    local line step percent tenth before='' last=$SECONDS moving=0
     while IFS= read -r line; do
         case $line in
         dlstatus:*) step=fetching ;;
         pmstatus:*) step=installing ;;
-        *)
-            printf '%s\n' "$line" >>"$log"
-            continue
-            ;;
+        *) continue ;;
         esac
         IFS=: read -r _ _ percent line <<<"$line"
         percent=${percent%%.*}
@@ -209,14 +205,17 @@ show_progress() {
     [[ $moving -eq 0 ]] || printf '\r\e[K' >&2
 }
 
-# What apt-get says is in the log alone, and shown where it fails.
+# The status lines have a descriptor of their own, opened behind sudo, which would close it. What maintainer scripts say
+# goes into a file, and is shown where they fail: in sid some cannot write to a pipe that they share with apt.
 apt() {
-    local log status=0
-    log=$(mktemp)
-    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l LC_ALL=C apt-get -qq -o DPkg::Lock::Timeout=600 \
-        -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o APT::Status-Fd=1 "$@" </dev/null 2>&1 | show_progress "$log" || status=$?
-    [[ $status -eq 0 ]] || tail -n 20 "$log" >&2
-    rm -f "$log"
+    local folder status=0
+    folder=$(mktemp -d)
+    # shellcheck disable=SC2016 # the shell that root runs expands it
+    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l LC_ALL=C sh -c \
+        'log=$1; shift; exec apt-get "$@" 3>&1 >"$log" 2>&1' apt "$folder/log" -qq -o DPkg::Lock::Timeout=600 \
+        -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o APT::Status-Fd=3 "$@" </dev/null | show_progress || status=$?
+    [[ $status -eq 0 ]] || tail -n 20 "$folder/log" >&2
+    as_root rm -rf "$folder"
     return "$status"
 }
 
@@ -261,6 +260,13 @@ install_packages() {
     [[ ${#names[@]} -eq 0 ]] || apt install -y --no-install-recommends "${names[@]}"
 }
 
+# apt has failed: with what is optional alone, ./dev can go on.
+accept_installed() {
+    decide "$@"
+    [[ ${#required[@]} -eq 0 ]] || die "could not install: ${required[*]}"
+    unfit=("${optional[@]}")
+}
+
 say_left_out() {
     local name
     for name in "${absent[@]}"; do
@@ -273,7 +279,7 @@ say_left_out() {
 
 # need GROUP...: everything of these groups, where it is not there yet.
 need() {
-    local wanted
+    local wanted new
     if ! command -v dpkg-query >/dev/null; then
         say "dev: not a Debian system, so nothing is installed; needed, by the names of $(distribution):" \
             "$(rows "$(distribution)" "$@" | cut -f 2 | paste -s -d , | sed 's/,/, /g')"
@@ -293,8 +299,9 @@ need() {
         decide "$@"
         [[ ${#lacking[@]} -eq 0 ]] || die "$(release_name) has no package $(printf '%s; ' "${lacking[@]}" | sed 's/; $//')"
         if [[ $((${#required[@]} + ${#optional[@]})) -gt 0 ]]; then
-            install_packages || die "could not install: ${required[*]}"
-            disable_new_services "${required[@]}" "${optional[@]}"
+            new=("${required[@]}" "${optional[@]}")
+            install_packages || accept_installed "$@"
+            disable_new_services "${new[@]}"
         fi
         drop_policy
     fi

@@ -27,8 +27,8 @@ char *plugin_text(const char *from)
     return copy != NULL ? strcpy(copy, from) : NULL;
 }
 
+/* Threads that have loaded it at the same time share it: each frees what it took out. */
 void plugin_forget(void)
 {
-    free(kept);
-    kept = strdup("something else");
+    free(__atomic_exchange_n(&kept, strdup("something else"), __ATOMIC_ACQ_REL));
 }

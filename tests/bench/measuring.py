@@ -46,18 +46,24 @@ def take(build, row, allocator, share, watch):
 
 def measure(build, plan, runs, share, watch=Watch()):
     """plan: pairs of a row and the allocators it is measured with. Returns {row name: {allocator name: Figures}} and
-    whether everything could be measured. What fails once is left out from then on."""
+    whether everything could be measured. What fails once is left out from then on; a program that does not run with an
+    allocator is no failure."""
     results = {row.name: {} for row, _ in plan}
-    broken = set()
+    broken, unfit = set(), set()
     for run in range(runs):
         for row, chosen in plan:
             first = run % len(chosen)
             for allocator in chosen[first:] + chosen[:first]:
-                if (row.name, allocator.name) in broken:
+                if (row.name, allocator.name) in broken | unfit:
                     continue
                 say_progress(f"run {run + 1}/{runs}  {row.name}  {allocator.name}")
                 try:
                     sample = take(build, row, allocator, share, watch)
+                except rows.Unfit as reason:
+                    unfit.add((row.name, allocator.name))
+                    say_progress("")
+                    print(f"bench: left out: {row.name} with {allocator.name}: {reason}", file=sys.stderr)
+                    continue
                 except rows.Failed as failure:
                     broken.add((row.name, allocator.name))
                     results[row.name].pop(allocator.name, None)

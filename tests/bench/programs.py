@@ -30,12 +30,21 @@ def read_probe(path):
         raise rows.Failed(f"the program did not say who serves it: {error}") from error
 
 
+def has_symbol(path, name):
+    """Whether a program or library names the symbol, as its own or as one that it wants."""
+    with open(os.path.realpath(path), "rb") as file:
+        return b"\0" + name.encode() + b"\0" in file.read()
+
+
 @dataclasses.dataclass(frozen=True)
 class RedisRow(rows.Row):
     def missing(self, build):
         return missing_program(self.wants)
 
     def sample(self, build, allocator, share):
+        # redis 8 takes blocks from jemalloc by functions of jemalloc's own, and gives them to free.
+        if has_symbol(shutil.which("redis-server"), "mallocx") and not has_symbol(allocator.path, "mallocx"):
+            raise rows.Unfit("redis-server calls mallocx, which this allocator has not")
         try:
             measured = redis_row.measure(build, allocator, self.scaled(share))
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:

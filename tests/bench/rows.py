@@ -13,6 +13,10 @@ class Failed(Exception):
     """A measurement that could not be taken, with the reason."""
 
 
+class Unfit(Failed):
+    """One that cannot be taken at all: the program does not run with this allocator."""
+
+
 @dataclasses.dataclass
 class Sample:
     """One measurement of one allocator."""

@@ -230,6 +230,9 @@ class Real(Doctor):
     def test_a_socket_that_cannot_be_seen(self):
         if os.geteuid() != 0 or not shutil.which("unshare"):
             self.skipTest("takes root and unshare")
+        if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", self.dir], check=False,
+                          capture_output=True).returncode != 0:
+            self.skipTest("no mount namespace here")
         self.daemon()
         script = f"mount -t tmpfs none {self.dir} && LD_PRELOAD={LIBRARY} exec sh -c 'echo; read x'"
         pid = self.start("unshare", "--mount", "sh", "-c", script)

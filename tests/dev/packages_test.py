@@ -64,11 +64,15 @@ done
 [ -z "$simulate" ] || exit 0
 percent=0
 while [ $percent -lt 100 ]; do
-    echo "pmstatus:some-package:$percent.5000:Unpacking some-package (amd64)"
+    echo "pmstatus:some-package:$percent.5000:Unpacking some-package (amd64)" >&3
     echo "Unpacking some-package (1.0) ..."
     percent=$((percent + 2))
 done
-for name in $names; do echo "$name" >>"$FAKE/installed"; done
+failed=
+for name in $names; do
+    if grep -qxF -e "$name" "$FAKE/unruly"; then failed=1; else echo "$name" >>"$FAKE/installed"; fi
+done
+[ -z "$failed" ] || { echo "E: a maintainer script failed" >&2; exit 100; }
 """,
     "sudo": 'exec "$@"\n',
 }
@@ -111,7 +115,7 @@ class Packages(unittest.TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write("#!/bin/sh\n" + text)
             os.chmod(path, 0o755)
-        for name in ("installed", "known", "broken", "calls"):
+        for name in ("installed", "known", "broken", "unruly", "calls"):
             self.write(name, [])
 
     def write(self, name, lines):
@@ -196,6 +200,19 @@ class Packages(unittest.TestCase):
         self.assertIn("dev: left out: the test of node (nodejs cannot be installed now)", done.stderr)
         self.assertIn("nginx", self.read("installed"))
         self.assertNotIn("nodejs", self.read("installed"))
+
+    def test_what_fails_while_it_is_installed_is_left_out(self):
+        self.release("sid")
+        self.write("unruly", ["memcached"])
+        done = self.need("build", "test")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("E: a maintainer script failed", done.stderr)
+        self.assertIn("dev: left out: the test of memcached (memcached cannot be installed now)", done.stderr)
+        self.write("unruly", ["memcached", "libcmocka-dev"])
+        self.write("installed", [])
+        done = self.need("build", "test")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("dev: could not install: libcmocka-dev\n", done.stderr)
 
     def test_what_must_be_there_and_cannot_be_installed_ends_it(self):
         self.release("sid")

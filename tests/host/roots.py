@@ -37,6 +37,8 @@ ENTER = r"""
 root=$1
 shift
 mount --make-rprivate /
+# Programs in it make mount namespaces of their own, for which a root has to be a mount.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
@@ -60,7 +62,7 @@ class Root:
         self.top = tempfile.mkdtemp(prefix=f"hakmem-root-{release}.", dir=os.environ.get("TMPDIR", "/var/tmp"))
         os.chmod(self.top, 0o755)
         self.path = os.path.join(self.top, "root")
-        self.spent = {}
+        self.spent, self.commit = {}, ""
 
     def __enter__(self):
         return self
@@ -116,8 +118,11 @@ class Root:
             file.write(settings)
         # The owner of the tree may be another than who runs this.
         trust = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{SOURCE}", self.path + PLACE],
-                       check=True, env={**os.environ, **trust})
+        env = {**os.environ, **trust}
+        subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1",
+                        f"file://{SOURCE}", self.path + PLACE], check=True, env=env)
+        self.commit = subprocess.run(["git", "-C", self.path + PLACE, "rev-parse", "--short=10", "HEAD"], check=True,
+                                     env=env, capture_output=True, text=True).stdout.strip()
 
     def dev(self, word, *arguments):
         """./dev WORD in the root. Its exit status; how long it took is kept."""
@@ -142,7 +147,7 @@ class Root:
         return {"release": self.ask("echo Debian $(cat /etc/debian_version)"),
                 "glibc": self.ask(f"ldd --version | {version}"), "gcc": self.ask(f"gcc --version | {version}"),
                 "cmake": self.ask(f"cmake --version | {version}"),
-                "commit": self.ask(f"git -C {PLACE} log -1 --format=%h --abbrev=10"),
+                "commit": self.commit,
                 "tests": self.counts(), **{f"{word}_s": seconds for word, seconds in self.spent.items()}}
 
 
