@@ -8,6 +8,11 @@
 # its own), and leaves nothing behind. Fails if a number does not do what the text says.
 set -euo pipefail
 
+# 77: as a test it is then skipped.
+for program in redis-server redis-cli redis-benchmark jq; do
+    command -v "$program" >/dev/null || { echo "demo: skipped: $program is not installed"; exit 77; }
+done
+
 build=$(cd "${1:-$HAKMEM_BUILD}" && pwd)
 ctl=$build/ctl/hakmemctl
 dir=$(mktemp -d "${TMPDIR:-/tmp}/hakmem-demo.XXXXXX")

@@ -9,6 +9,7 @@ import getpass
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -75,9 +76,16 @@ def blocks(text):
     return [(m[1].strip(), m[2]) for m in FENCE.finditer(text) if m[1].strip() in ("sh run", "text shown")]
 
 
+# Other people's programs in examples.
+WANTED = re.compile(r"\b(redis-(?:server|cli|benchmark)|jq|socat)\b")
+
+
 class Runnable(unittest.TestCase):
     def check_page(self, page):
         found = blocks(page.read_text(encoding="utf-8"))
+        for program in sorted({name for how, body in found if how == "sh run" for name in WANTED.findall(body)}):
+            if not shutil.which(program):
+                self.skipTest(f"{program} is not installed, which {page.name} runs")
         folder = Folder()
         self.addCleanup(folder.made.cleanup)
         script, expected, number = [], {}, 0
