@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 
 #include "lib/arena.h"
+#include "lib/bin_check.h"
 #include "lib/control.h"
 #include "lib/describe.h"
 #include "lib/divert.h"
@@ -84,9 +85,14 @@ __attribute__((constructor(101))) static void start(void)
     (void)atexit(at_exit);
 }
 
-/* Destructors of other libraries may have freed since. */
+/* Destructors of other libraries may have freed since. After the program's own, and so once, what it has
+ * freed is looked at. */
 __attribute__((destructor(101))) static void finish(void)
 {
-    if (!hk_divert_stands_back())
-        at_exit();
+    if (hk_divert_stands_back())
+        return;
+    at_exit();
+    struct hk_heap *heap = hk_heap_own();
+    if (heap != NULL)
+        hk_bin_check(heap);
 }

@@ -119,6 +119,17 @@ void hk_die_double_free(const void *p, unsigned size_class)
     hk_die(line);
 }
 
+void hk_die_freed_twice(const void *p, unsigned size_class)
+{
+    char line[256];
+    struct hk_text t = hk_text_in(line, sizeof line);
+    add_bytes(&t, "double free: the block of ", hk_classes[size_class].bytes);
+    hk_text_add(&t, " at ");
+    add_pointer(&t, p);
+    hk_text_add(&t, " was freed twice");
+    hk_die(line);
+}
+
 /* ---- of a checked allocator ---- */
 
 void hk_die_freed(const char *call, const void *p, size_t bytes)

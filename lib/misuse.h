@@ -18,6 +18,9 @@ _Noreturn HK_COLD void hk_die_interior(const void *p, uint32_t slab);
 /* A slab was given more blocks than it had handed out. */
 _Noreturn HK_COLD void hk_die_double_free(const void *p, unsigned size_class);
 
+/* The block lies in a bin twice, or in a bin and in its slab. */
+_Noreturn HK_COLD void hk_die_freed_twice(const void *p, unsigned size_class);
+
 /* ---- what only a checked allocator notices (lib/harden.h); call: the function that was given p ---- */
 
 /* The block of so many bytes was freed before. */

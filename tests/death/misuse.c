@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/check.h"
@@ -366,6 +367,128 @@ static void twice_small_by_two_threads(void)
     flush();
 }
 
+/* ---- what is noticed when the program ends, and not before ---- */
+
+static void exit_twice(void)
+{
+    allocate_some();
+    about(blocks[20]);
+    free(blocks[20]);
+    free(blocks[21]);
+    free(blocks[20]);
+}
+
+/* All that the program ever does. */
+static void exit_twice_alone(void)
+{
+    void *p = about(malloc(SMALL));
+    free(p);
+    free(p);
+}
+
+/* The first one is in its slab already. */
+static void exit_twice_far_apart(void)
+{
+    allocate_some();
+    about(blocks[20]);
+    free(blocks[20]);
+    flush();
+    free(blocks[21]); /* passed on, as what a bin gets that has nothing; the next ones stay */
+    free(blocks[22]);
+    free(blocks[20]);
+}
+
+static void exit_inside(void)
+{
+    free(at(block(SMALL), 8));
+}
+
+static void exit_inside_odd(void)
+{
+    free(at(block(1500), 1));
+}
+
+/* With as many freed blocks as a bin may hold. */
+static void exit_twice_among_many(void)
+{
+    static void *many[200];
+    for (unsigned i = 0; i < HK_COUNT_OF(many); i++)
+        many[i] = malloc(SMALL);
+    about(many[3]);
+    for (unsigned i = 0; i < HK_COUNT_OF(many); i++)
+        free(many[i]);
+    free(many[3]);
+}
+
+static void *last_words;
+
+static void free_last_words(void)
+{
+    free(last_words);
+    free(last_words);
+}
+
+static void exit_twice_in_handler(void)
+{
+    last_words = about(block(SMALL));
+    CHECK(atexit(free_last_words) == 0, "atexit");
+}
+
+static void *free_twice(void *p)
+{
+    free(p);
+    free(p);
+    return NULL;
+}
+
+static void exit_twice_by_a_thread_that_ended(void)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, free_twice, about(block(SMALL))) == 0, "no thread");
+    pthread_join(thread, NULL);
+}
+
+static void *and_exit(void *p)
+{
+    free(p);
+    free(p);
+    exit(0);
+}
+
+static void exit_twice_by_the_thread_that_exits(void)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, and_exit, about(block(SMALL))) == 0, "no thread");
+    pthread_join(thread, NULL);
+}
+
+/* Of a size that the C library has no use for when it ends the thread: it would get the block, and get it
+ * twice. */
+static void exit_twice_by_main_that_ends_first(void)
+{
+    void *p = about(block(12345));
+    free(p);
+    free(p);
+    pthread_exit(NULL);
+}
+
+/* The parent ends as its child did. */
+static void exit_twice_in_a_child(void)
+{
+    void *p = about(block(SMALL));
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        free(p);
+        free(p);
+        exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child, "fork");
+    if (WIFSIGNALED(status))
+        raise(WTERMSIG(status));
+    _exit(3);
+}
+
 /* ---- how it ends ---- */
 
 static void without_stderr(void)
@@ -410,6 +533,8 @@ static void and_report_big(void)
 #define INSIDE       "the pointer is inside a block of "
 #define ANY_OF(a, b) "(" a "|" b ")"
 #define TWICE        "double free: the block of 64 bytes at 0x[0-9a-f]+, or another of its slab, was freed before"
+
+#define TWICE_PTR "double free: the block of 64 bytes at PTR was freed twice"
 
 /* What is said: a regular expression, in which PTR is the pointer that was printed. */
 static const struct {
@@ -473,6 +598,22 @@ static const struct {
     MISUSE(twice_small_then_used, TWICE),
     MISUSE(twice_small_far_apart, ANY_OF(TWICE, FREE_MEMORY)),
     MISUSE(twice_small_by_two_threads, ANY_OF(TWICE, FREE_MEMORY)),
+
+    MISUSE(exit_twice, TWICE_PTR),
+    MISUSE(exit_twice_alone, TWICE_PTR),
+    MISUSE(exit_twice_among_many, TWICE_PTR),
+    MISUSE(exit_twice_far_apart, TWICE_PTR),
+    MISUSE(exit_inside, "free\\(PTR\\): " INSIDE "64 bytes that starts at 0x[0-9a-f]+, 8 bytes in"),
+    MISUSE(exit_inside_odd, "free\\(PTR\\): " INSIDE "[0-9]+ bytes that starts at 0x[0-9a-f]+, 1 bytes in"),
+    MISUSE(exit_twice_in_handler, TWICE_PTR),
+    MISUSE(exit_twice_by_a_thread_that_ended, ANY_OF(TWICE, FREE_MEMORY)),
+    MISUSE(exit_twice_by_the_thread_that_exits, ANY_OF(TWICE_PTR, ANY_OF(TWICE, FREE_MEMORY))),
+    MISUSE(
+        exit_twice_by_main_that_ends_first,
+        ANY_OF(
+            "double free: the block of [0-9]+ bytes at 0x[0-9a-f]+, or another of its slab, was freed before",
+            FREE_MEMORY)),
+    MISUSE(exit_twice_in_a_child, TWICE_PTR),
 
     MISUSE(without_stderr, ""),
     MISUSE(and_report, "free\\(PTR\\): " INSIDE "64 bytes"),
