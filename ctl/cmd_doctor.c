@@ -192,11 +192,14 @@ static void show(struct hk_session *session, const cJSON *result)
 
 int hk_cmd_doctor(struct hk_session *session)
 {
-    struct hk_doctor doctor = {
-        .session = session, .findings = hk_need(cJSON_CreateArray()), .notes = hk_need(cJSON_CreateArray())};
+    struct hk_doctor doctor = {.session = session,
+                               .findings = hk_need(cJSON_CreateArray()),
+                               .notes = hk_need(cJSON_CreateArray()),
+                               .programs = hk_programs_new()};
     if (!connect_daemon(&doctor)) {
         cJSON_Delete(doctor.findings);
         cJSON_Delete(doctor.notes);
+        hk_programs_free(doctor.programs);
         return HK_EXIT_USAGE;
     }
     hk_doctor_host(&doctor);
@@ -205,6 +208,7 @@ int hk_cmd_doctor(struct hk_session *session)
     hk_suspects_judge(&doctor, suspects);
     if (doctor.info)
         hk_doctor_daemon(&doctor);
+    hk_doctor_units(&doctor);
     int status = hk_json_count(doctor.findings) || doctor.failed ? HK_EXIT_PARTLY : HK_EXIT_OK;
     cJSON *result = hk_need(cJSON_CreateObject());
     hk_need(cJSON_AddNumberToObject(result, "processes", doctor.looked_at));
@@ -213,5 +217,6 @@ int hk_cmd_doctor(struct hk_session *session)
     hk_session_show(session, result, show);
     cJSON_Delete(doctor.listed);
     cJSON_Delete(doctor.info);
+    hk_programs_free(doctor.programs);
     return status;
 }

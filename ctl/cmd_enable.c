@@ -190,7 +190,7 @@ static int enable_one(struct work *work, const char *name)
     const char *dir = work->runtime_dir[0] ? work->runtime_dir : HK_RUNTIME_DIR_SYSTEM;
     if (unit.state == HK_SERVICE_MISSING && !args->force) {
         status = no_service(work, &unit, "; --force enables it before it comes");
-    } else if (hk_service_check(&unit, &work->of, work->library, dir) || args->force) {
+    } else if (hk_service_check(&unit, &work->of, work->library, dir, args->force) || args->force) {
         status = write_drop_in(work, &unit);
     } else {
         hk_error("%s: not enabled, since it would not start; --force does it all the same", unit.name);

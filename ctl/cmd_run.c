@@ -8,14 +8,17 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/commands.h"
 #include "ctl/find.h"
 #include "ctl/guard.h"
+#include "ctl/memory.h"
 #include "ctl/places.h"
 #include "ctl/preload.h"
+#include "ctl/program_tell.h"
 #include "ctl/session.h"
 
 /* The directory of the daemon that will see the program. */
@@ -129,33 +132,59 @@ static int get_daemon(struct hk_session *session)
 
 /* ---- the program ---- */
 
-/* Not found or not executable is said before anything is started for it. */
-static int check_program(const char *name)
+/* Who runs it: what the program will be started with is what this process has. */
+static struct hk_program_place place_of(const char *library)
 {
-    char path[PATH_MAX];
-    int error = hk_place_program(name, path, sizeof path);
+    return (struct hk_program_place){.root = "",
+                                     .library = library,
+                                     .search = getenv("PATH"),
+                                     .library_path = getenv("LD_LIBRARY_PATH"),
+                                     .uid = geteuid(),
+                                     .gid = getegid(),
+                                     .no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1};
+}
+
+/* What can be known beforehand is said before anything is started for it. */
+static int check_preload(const char *path, const char *library, bool forced)
+{
+    struct hk_program *program = hk_need(malloc(sizeof *program));
+    struct hk_program_place place = place_of(library);
+    hk_program_look(program, &place, path);
+    /* Without a first line of its own execvp() gives it to the shell. */
+    if (program->count == 1 && program->found[0].id == HK_PROGRAM_NO_PROGRAM && !program->found[0].about[0])
+        hk_program_look(program, &place, "/bin/sh");
+    bool starts = hk_program_tell(program, NULL, path, forced);
+    free(program);
+    if (!starts && !forced)
+        hk_error("not started; --force starts it all the same");
+    return starts || forced ? HK_EXIT_OK : HK_EXIT_CANNOT_EXECUTE;
+}
+
+/* Not found or not executable is said before anything is started for it. */
+static int find_program(const char *name, char path[PATH_MAX])
+{
+    int error = hk_place_program(name, path, PATH_MAX);
     if (error) {
         hk_error("run: %s: %s", name, error == ENOENT ? "not found" : "cannot be executed");
         return error == ENOENT ? HK_EXIT_NOT_FOUND : HK_EXIT_CANNOT_EXECUTE;
     }
-    const char *obstacle = hk_preload_obstacle(path);
-    if (obstacle)
-        hk_warning("%s will not run on hakmem: %s", path, obstacle);
     return HK_EXIT_OK;
 }
 
 int hk_cmd_run(struct hk_session *session)
 {
     const struct hk_args *args = session->args;
-    char library[PATH_MAX], error[PATH_MAX + 256];
-    int status = check_program(args->program[0]);
+    char library[PATH_MAX], path[PATH_MAX], error[PATH_MAX + 256];
+    int status = find_program(args->program[0], path);
     if (status != HK_EXIT_OK)
         return status;
     if (!hk_place_library(library, sizeof library, error, sizeof error)) {
         hk_error("%s", error);
         return HK_EXIT_PARTLY;
     }
-    status = get_daemon(session);
+    status = check_preload(path, library, args->force);
+    if (status == HK_EXIT_OK)
+        status = get_daemon(session);
     if (status != HK_EXIT_OK)
         return status;
     hk_tell("preloading %s", library);

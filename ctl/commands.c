@@ -18,6 +18,8 @@ const struct hk_command hk_commands[] = {
          "The daemon that answers sees it. Where none does, a private one is started in a directory of its "
          "own (with --runtime-dir: in DIR, made if need be) and ended with CMD; -v tells the directory, and "
          "CMD finds it in HAKMEM_RUNTIME_DIR.\n"
+         "A program that preloading would do harm is not started, but with --force; one that it would do no good is "
+         "warned of.\n"
          "HAKMEM_LIBRARY names the library to preload where it is not the one installed.",
      .groups = HK_GROUP_GLOBAL | HK_GROUP_RUN,
      .words = HK_WORDS_PROGRAM,
@@ -27,9 +29,10 @@ const struct hk_command hk_commands[] = {
      .summary = "let systemd services run on hakmem",
      .details =
          "Writes a drop-in, UNIT.d/50-hakmem.conf in /etc/systemd/system, that preloads libhakmem.so into the "
-         "service, from its next start on, and says what of the unit's settings is in the way and what to run next. "
+         "service, from its next start on, and says what of the unit's settings, or in its program, is in the way and "
+         "what to run next. "
          "UNIT may be a template (web@.service) or one of its instances; \".service\" may be left out. A unit that does not "
-         "exist is refused, but with --force.\n"
+         "exist, or would not start, is refused, but with --force.\n"
          "With --runtime-dir the service greets the daemon there. HAKMEM_LIBRARY, or --library, names the library.",
      .groups = HK_GROUP_GLOBAL | HK_GROUP_RUN | HK_GROUP_ENABLE | HK_GROUP_UNITS,
      .words = HK_WORDS_UNITS,

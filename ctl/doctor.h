@@ -6,6 +6,9 @@
 #ifndef HAKMEM_CTL_DOCTOR_H
 #define HAKMEM_CTL_DOCTOR_H
 
+#include <sys/types.h>
+
+#include "ctl/program.h"
 #include "ctl/session.h"
 
 enum hk_finding_id {
@@ -27,6 +30,8 @@ struct hk_finding_info {
 
 extern const struct hk_finding_info hk_findings[HK_FINDINGS];
 
+struct hk_programs; /* doctor_programs.c: programs that were looked at */
+
 struct hk_doctor {
     struct hk_session *session;
     cJSON *findings;    /* faults, an array of {"finding", "pid", "comm", "seen", "advice"} */
@@ -34,7 +39,8 @@ struct hk_doctor {
     cJSON *info;        /* the daemon's answers; NULL where none answers */
     cJSON *listed;      /* an array */
     unsigned looked_at; /* processes, of whatever kind */
-    bool failed;        /* one that was asked for could not be looked at; said on stderr */
+    struct hk_programs *programs;
+    bool failed; /* one that was asked for could not be looked at; said on stderr */
 };
 
 /* Adds a finding to those of its weight; pid 0: of no process. comm may be NULL. */
@@ -60,6 +66,20 @@ struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor);
 /* Says which of them the daemon does not list, and why. Waits up to a second for those that have just
  * started, and asks for the list again meanwhile. Frees the suspects. */
 void hk_suspects_judge(struct hk_doctor *doctor, struct hk_suspects *suspects);
+
+struct hk_programs *hk_programs_new(void);
+void hk_programs_free(struct hk_programs *programs);
+/* The program that a process runs, until programs is freed. NULL: it may not be looked at. */
+const struct hk_program *hk_programs_of_process(struct hk_programs *programs, pid_t pid);
+/* Why nothing can be preloaded into it, to be freed; NULL: nothing speaks against it, as far as one may see.
+ */
+char *hk_programs_obstacle(struct hk_programs *programs, pid_t pid);
+
+/* What its program makes of being preloaded. */
+void hk_doctor_process_program(struct hk_doctor *doctor, double pid, const char *comm);
+
+/* The programs of services that are enabled, where no process is selected. */
+void hk_doctor_units(struct hk_doctor *doctor);
 
 /* What the daemon knows of itself and of its processes. */
 void hk_doctor_daemon(struct hk_doctor *doctor);

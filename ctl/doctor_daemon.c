@@ -116,6 +116,7 @@ static void look_at_process(struct hk_doctor *doctor, const cJSON *process)
     look_at_counts(doctor, process, pid, comm);
     look_at_rates(doctor, process, pid, comm);
     look_at_mappings(doctor, pid, comm);
+    hk_doctor_process_program(doctor, pid, comm);
 }
 
 /* ---- processes: tuning ---- */

@@ -11,7 +11,6 @@
 
 #include "ctl/doctor.h"
 #include "ctl/memory.h"
-#include "ctl/preload.h"
 #include "ctl/suspect.h"
 
 /* A process that has just started may be in the list a moment later. */
@@ -46,10 +45,8 @@ struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor)
 
 static void judge_unmapped(struct hk_doctor *doctor, const struct hk_suspect *s)
 {
-    char exe[64];
     const char *path = s->preload;
-    snprintf(exe, sizeof exe, "/proc/%d/exe", (int)s->pid);
-    const char *obstacle = hk_preload_obstacle(exe);
+    char *obstacle = hk_programs_obstacle(doctor->programs, s->pid);
     if (path[0] == '/' && !strchr(path, '$') && !hk_suspect_sees(s, path))
         hk_doctor_find(doctor, HK_FOUND_PRELOAD_MISSING, s->pid, s->stat.comm,
                        "LD_PRELOAD names %s, which is not there", path);
@@ -57,6 +54,7 @@ static void judge_unmapped(struct hk_doctor *doctor, const struct hk_suspect *s)
         hk_doctor_find(doctor, HK_FOUND_PRELOAD_REFUSED, s->pid, s->stat.comm,
                        "LD_PRELOAD names %s, which was not loaded%s%s", path, obstacle ? ": " : "",
                        obstacle ? obstacle : "");
+    free(obstacle);
 }
 
 /* ---- it looks elsewhere ---- */

@@ -1,5 +1,5 @@
 /*
- * preload.h - what stands in the environment of a program that is run on hakmem, and whether it can help.
+ * preload.h - what stands in the environment of a program that is run on hakmem.
  */
 #ifndef HAKMEM_CTL_PRELOAD_H
 #define HAKMEM_CTL_PRELOAD_H
@@ -11,9 +11,5 @@ void hk_preload_library(const char *library);
 
 /* Sets HAKMEM_TUNE to what it says already and these after it: of two values for a name the later counts. */
 void hk_preload_tunes(const char *const *tunes, size_t count);
-
-/* Why nothing can be preloaded into the program at path (statically linked, for another machine, with the
- * rights of its owner); NULL where nothing speaks against it. */
-const char *hk_preload_obstacle(const char *path);
 
 #endif

@@ -80,6 +80,20 @@ bool hk_proc_stat(pid_t pid, struct hk_proc_stat *out)
     return ok && state != 'Z' && state != 'X';
 }
 
+bool hk_proc_ids(pid_t pid, uid_t *uid, gid_t *gid)
+{
+    struct hk_proc_text status;
+    if (!hk_proc_read(pid, "status", &status))
+        return false;
+    const char *users = strstr(status.text, "\nUid:"), *groups = strstr(status.text, "\nGid:");
+    if (users && groups) {
+        *uid = (uid_t)strtoul(users + 5, NULL, 10);
+        *gid = (gid_t)strtoul(groups + 5, NULL, 10);
+    }
+    free(status.text);
+    return users && groups;
+}
+
 unsigned long hk_proc_number(const char *path)
 {
     char line[32];

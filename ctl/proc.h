@@ -32,6 +32,9 @@ struct hk_proc_stat {
 /* Reads /proc/PID/stat. False: the process is gone, or a zombie. */
 bool hk_proc_stat(pid_t pid, struct hk_proc_stat *out);
 
+/* As who it was started: its real user and group. False: it is gone. */
+bool hk_proc_ids(pid_t pid, uid_t *uid, gid_t *gid);
+
 /* The number a file of one line holds; 0 where it cannot be read. */
 unsigned long hk_proc_number(const char *path);
 

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/memory.h"
-#include "ctl/preload.h"
+#include "ctl/program_tell.h"
 #include "ctl/report.h"
+#include "ctl/service_program.h"
 #include "ctl/syscall_filter.h"
 #include "ctl/unit_file.h"
 
@@ -20,6 +20,7 @@ struct check {
     const struct hk_service *unit;
     const struct hk_units_of *of;
     const char *library, *runtime_dir;
+    bool forced;
 };
 
 static void warn(const struct check *check, const char *text)
@@ -164,12 +165,6 @@ static bool is_bound(const char *values, const char *path)
     return false;
 }
 
-static bool is_on(const char *value)
-{
-    return value && (strcmp(value, "1") == 0 || strcasecmp(value, "yes") == 0 ||
-                     strcasecmp(value, "true") == 0 || strcasecmp(value, "on") == 0);
-}
-
 /* The last line: what counts where a setting has one value. */
 static const char *last_of(const char *values)
 {
@@ -181,17 +176,17 @@ static const char *hidden_by(const struct check *check, const char *path)
 {
     char *const *values = check->unit->values;
     const char *home = last_of(values[HK_SERVICE_PROTECT_HOME]);
+    const char *own_tmp = last_of(values[HK_SERVICE_PRIVATE_TMP]);
     if (is_bound(values[HK_SERVICE_BIND], path) || is_bound(values[HK_SERVICE_BIND_READ_ONLY], path))
         return NULL;
     if (covers(values[HK_SERVICE_INACCESSIBLE], path))
         return "InaccessiblePaths=";
     if (covers(values[HK_SERVICE_TEMPORARY], path))
         return "TemporaryFileSystem=";
-    if ((is_on(home) || (home && strcmp(home, "tmpfs") == 0)) &&
+    if (home && (hk_unit_file_is_on(home) || strcmp(home, "tmpfs") == 0) &&
         (is_below(path, "/home") || is_below(path, "/root") || is_below(path, "/run/user")))
         return "ProtectHome=";
-    if (is_on(last_of(values[HK_SERVICE_PRIVATE_TMP])) &&
-        (is_below(path, "/tmp") || is_below(path, "/var/tmp")))
+    if (own_tmp && hk_unit_file_is_on(own_tmp) && (is_below(path, "/tmp") || is_below(path, "/var/tmp")))
         return "PrivateTmp=";
     if (values[HK_SERVICE_ROOT_IMAGE])
         return "RootImage=";
@@ -244,18 +239,22 @@ static void check_paths(const struct check *check)
 
 /* ---- the program and its environment ---- */
 
-static void check_program(const struct check *check)
+struct programs {
+    const struct check *check;
+    bool harmed;
+};
+
+static void check_program(void *arg, const char *name, const struct hk_program *program)
 {
-    const char *values = check->unit->values[HK_SERVICE_EXEC_START];
-    const char *root = last_of(check->unit->values[HK_SERVICE_ROOT_DIRECTORY]);
-    char word[PATH_MAX], path[3 * PATH_MAX];
-    if (!values || !hk_unit_file_word(&values, word, sizeof word))
-        return;
-    const char *program = word + strspn(word, "@-:+!");
-    snprintf(path, sizeof path, "%s%s%s", check->of->root, root ? root : "", program);
-    const char *obstacle = program[0] == '/' ? hk_preload_obstacle(path) : NULL;
-    if (obstacle)
-        hk_warning("%s: %s will not run on hakmem: %s", check->unit->name, program, obstacle);
+    struct programs *programs = arg;
+    programs->harmed |= !hk_program_tell(program, programs->check->unit->name, name, programs->check->forced);
+}
+
+static bool check_programs(const struct check *check)
+{
+    struct programs programs = {.check = check};
+    hk_service_each_program(check->unit, check->of, check->library, check_program, &programs);
+    return !programs.harmed;
 }
 
 static void check_preload(const struct check *check)
@@ -274,16 +273,17 @@ static void check_preload(const struct check *check)
 }
 
 bool hk_service_check(const struct hk_service *unit, const struct hk_units_of *of, const char *library,
-                      const char *runtime_dir)
+                      const char *runtime_dir, bool forced)
 {
-    const struct check check = {.unit = unit, .of = of, .library = library, .runtime_dir = runtime_dir};
+    const struct check check = {
+        .unit = unit, .of = of, .library = library, .runtime_dir = runtime_dir, .forced = forced};
     if (unit->state == HK_SERVICE_MISSING)
         warn(&check, "there is no such service here; it will run on hakmem once there is");
     else if (unit->state == HK_SERVICE_MASKED)
         warn(&check, "it is masked: it does not run at all");
     check_preload(&check);
-    check_program(&check);
+    bool starts = check_programs(&check);
     check_families(&check);
     check_paths(&check);
-    return check_calls(&check);
+    return check_calls(&check) && starts;
 }

@@ -33,6 +33,9 @@ static const char *const keys[HK_SERVICE_KEYS] = {
     [HK_SERVICE_EXEC] = "ExecPaths",
     [HK_SERVICE_PROTECT_HOME] = "ProtectHome",
     [HK_SERVICE_PRIVATE_TMP] = "PrivateTmp",
+    [HK_SERVICE_USER] = "User",
+    [HK_SERVICE_DYNAMIC_USER] = "DynamicUser",
+    [HK_SERVICE_NO_NEW_PRIVILEGES] = "NoNewPrivileges",
 };
 
 char *hk_service_read_file(int at, const char *path)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ctl/memory.h"
 
@@ -115,4 +116,10 @@ bool hk_unit_file_word(const char **at, char *word, size_t size)
     word[len] = '\0';
     *at = p;
     return true;
+}
+
+bool hk_unit_file_is_on(const char *value)
+{
+    return strcmp(value, "1") == 0 || strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0 ||
+           strcasecmp(value, "on") == 0 || strcasecmp(value, "y") == 0 || strcasecmp(value, "t") == 0;
 }

@@ -18,4 +18,7 @@ void hk_unit_file_each(const char *text, void (*visit)(void *arg, const char *ke
  * behind it. False where there is none left. */
 bool hk_unit_file_word(const char **at, char *word, size_t size);
 
+/* Whether a value says yes, in one of the ways in which it may. */
+bool hk_unit_file_is_on(const char *value);
+
 #endif

@@ -272,6 +272,61 @@ class Real(Doctor):
         if not os.path.exists("/run/hakmem"):
             self.assertEqual(said, f"the daemon in {own} sees it")
 
+    def compile(self, name, source, *flags):
+        cc = shutil.which("cc") or shutil.which("gcc")
+        path = os.path.join(self.dir, name)
+        if not cc or subprocess.run([cc, "-xc", "-", "-o", path, *flags], input=source, text=True, check=False,
+                                    stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("cannot be compiled here")
+        return path
+
+    def test_programs_that_hakmem_does_no_good(self):
+        """One has an allocator of its own beside the C library's; one is not dynamically linked."""
+        self.daemon()
+        waits = "#include <stdio.h>\n#include <stdlib.h>\n" \
+                "int main(void) { free(malloc(100)); puts(\"\"); fflush(stdout); return getchar(); }\n"
+        heap = self.compile("heap", waits + "void *mi_malloc(unsigned long n) { return (void *)n; }\n")
+        pid = self.start(heap, LD_PRELOAD=LIBRARY)
+        self.assertEqual(self.findings(pid), {("other-heap", pid)})
+        static = self.compile("static", waits, "-static")
+        pid = self.start(static, LD_PRELOAD=LIBRARY)
+        self.assertEqual(self.findings(pid), {("preload-refused", pid)})
+        said = json.loads(self.at("doctor", "--json", str(pid))[1])["findings"][0]["seen"]
+        self.assertIn("it is statically linked", said)
+
+    def test_services_that_are_enabled(self):
+        """Two services of one's own manager; the program of one is for musl, of the other for another machine."""
+        units = os.path.join(self.dir, "config", "systemd", "user")
+        with open(os.path.realpath("/bin/true"), "rb") as f:
+            image = bytearray(f.read())
+        other = bytearray(image)
+        other[18:20] = b"\x16\0"  # EM_S390
+        at = image.index(b"/ld-linux")
+        start, end = image.rindex(b"\0", 0, at) + 1, image.index(b"\0", at)
+        image[start:end] = b"/lib/ld-musl-x.so.1".ljust(end - start, b"\0")
+        for name, program in (("hkmusl", image), ("hkother", other)):
+            path = os.path.join(self.dir, name)
+            os.makedirs(os.path.join(units, name + ".service.d"))
+            for file, mode, data in ((path, 0o755, program),
+                                     (os.path.join(units, name + ".service"), 0o644,
+                                      f"[Service]\nExecStart=-{path} x\n".encode()),
+                                     (os.path.join(units, name + ".service.d", "50-hakmem.conf"), 0o644, b"")):
+                with open(file, "wb") as f:
+                    f.write(data)
+                os.chmod(file, mode)
+        env = environment(XDG_CONFIG_HOME=os.path.join(self.dir, "config"), HAKMEM_LIBRARY=LIBRARY)
+        status, out, _ = self.at("doctor", "--json", env=env)
+        self.assertEqual(status, 1)
+        result = json.loads(out)
+        harmful = [f for f in result["findings"] if "hkmusl" in f["seen"]]
+        useless = [f for f in result["notes"] if "hkother" in f["seen"]]
+        self.assertEqual([f["finding"] for f in harmful], ["preload-harmful"])
+        self.assertIn("hkmusl.service is enabled, and starts " + self.dir + "/hkmusl: it is made for musl",
+                      harmful[0]["seen"])
+        self.assertEqual([f["finding"] for f in useless], ["preload-useless"])
+        # Of one process nothing is said of services.
+        self.assertNotIn("hkmusl", self.at("doctor", "--json", "--comm", "none", env=env)[1])
+
     def test_processes_that_are_not(self):
         self.daemon()
         status, out, err = self.at("doctor", "4194305")

@@ -236,7 +236,8 @@ class Environment(RunCase):
         os.chmod(program, 0o755)
         # It has no interpreter any more, so it cannot live: what counts is what was said before.
         _, _, err = self.run_ctl("--", program, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
-        self.assertEqual(err, f"hakmemctl: warning: {program} will not run on hakmem: it is statically linked\n")
+        self.assertEqual(err, f"hakmemctl: warning: {program} will not run on hakmem: it is statically linked: "
+                         "nothing can be preloaded into it\nlink it with libhakmem.a\n")
         self.expect_clean()
 
 

@@ -12,6 +12,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/options.h"
+#include "ctl/program.h"
 #include "ctl/units.h"
 #include "shm/schema.h"
 #include "shm/value.h"
@@ -344,6 +345,33 @@ static void findings(void)
     end_list();
 }
 
+static void programs(void)
+{
+    static const struct hk_program_info list[] = {
+#define HK_PROGRAM(id, name, severity, message, remedy) {name, HK_SEVERITY_##severity, message, remedy},
+#include "ctl/program_findings.def"
+    };
+    static const char *const severities[] = {
+        [HK_SEVERITY_HARMFUL] = "harmful",
+        [HK_SEVERITY_USELESS] = "useless",
+        [HK_SEVERITY_PARTLY] = "in part",
+        [HK_SEVERITY_FINE] = "fine",
+    };
+    if (!mdoc)
+        puts("| | what is said | what to do |\n| --- | --- | --- |");
+    begin_list();
+    for (unsigned i = 0; i < HK_COUNT_OF(list); i++) {
+        const char *severity = severities[list[i].severity];
+        char text[512];
+        snprintf(text, sizeof text, "%s: %s", list[i].message, list[i].remedy);
+        if (mdoc)
+            print_entry("Li", list[i].name, severity, text);
+        else
+            printf("| %s | %s | %s |\n", severity, list[i].message, list[i].remedy);
+    }
+    end_list();
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
@@ -364,6 +392,7 @@ static const struct {
     {"select-options", select_options, false},
     {"commands", commands, false},
     {"findings", findings, true},
+    {"programs", programs, true},
 };
 
 int main(int argc, char **argv)

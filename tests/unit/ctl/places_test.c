@@ -1,7 +1,6 @@
 /* places_test.c - programs found as a shell finds them, and what goes into a program's environment. */
 #include "tests/support/test.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -159,67 +158,6 @@ static void values_come_after_those_there_are(void **state)
     unsetenv("HAKMEM_TUNE");
 }
 
-/* A copy of this program's headers, changed. */
-static const char *changed_headers(const char *name, void (*change)(Elf64_Ehdr *, Elf64_Phdr *))
-{
-    static char path[96];
-    static _Alignas(8) unsigned char image[4096];
-    Elf64_Ehdr *header = (Elf64_Ehdr *)image;
-    int own = open("/proc/self/exe", O_RDONLY);
-    assert_int_equal(read(own, image, sizeof image), sizeof image);
-    close(own);
-    Elf64_Phdr *segments = (Elf64_Phdr *)(image + header->e_phoff);
-    for (unsigned i = 0; i < header->e_phnum; i++)
-        change(header, &segments[i]);
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    int copy = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0755);
-    assert_int_equal(write(copy, image, sizeof image), sizeof image);
-    close(copy);
-    return path;
-}
-
-static void without_interpreter(Elf64_Ehdr *header, Elf64_Phdr *segment)
-{
-    (void)header;
-    if (segment->p_type == PT_INTERP)
-        segment->p_type = PT_NULL;
-}
-
-static void of_another_machine(Elf64_Ehdr *header, Elf64_Phdr *segment)
-{
-    (void)segment;
-    header->e_machine = EM_S390;
-}
-
-static void beyond_the_file(Elf64_Ehdr *header, Elf64_Phdr *segment)
-{
-    without_interpreter(header, segment);
-    header->e_phoff = UINT64_MAX - 8;
-}
-
-static void knows_what_cannot_be_preloaded(void **state)
-{
-    (void)state;
-    static const struct {
-        void (*change)(Elf64_Ehdr *, Elf64_Phdr *);
-        const char *obstacle;
-    } cases[] = {{without_interpreter, "it is statically linked"},
-                 {of_another_machine, "it is for another kind of machine"},
-                 {beyond_the_file, NULL}};
-    for (unsigned i = 0; i < HK_COUNT_OF(cases); i++) {
-        const char *path = changed_headers("changed", cases[i].change);
-        const char *obstacle = hk_preload_obstacle(path);
-        if (cases[i].obstacle)
-            assert_string_equal(obstacle, cases[i].obstacle);
-        else
-            assert_null(obstacle);
-        unlink(path);
-    }
-    assert_null(hk_preload_obstacle("/proc/self/exe"));
-    assert_null(hk_preload_obstacle(program)); /* a script */
-    assert_null(hk_preload_obstacle("/nonexistent"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,7 +167,6 @@ int main(void)
         cmocka_unit_test(refuses_a_path_that_cannot_be_preloaded),
         cmocka_unit_test(comes_first_and_once),
         cmocka_unit_test(values_come_after_those_there_are),
-        cmocka_unit_test(knows_what_cannot_be_preloaded),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

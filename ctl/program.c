@@ -1,0 +1,292 @@
+/* program.c - see program.h. */
+#include "ctl/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "ctl/elf_file.h"
+#include "ctl/memory.h"
+#include "ctl/program_objects.h"
+
+/* The kernel follows scripts of scripts this far, and reads this much of a first line. */
+#define SCRIPTS_MOST     5u
+#define FIRST_LINE_BYTES 256u
+
+const struct hk_program_info hk_program_infos[HK_PROGRAM_IDS] = {
+#define HK_PROGRAM(id, name, severity, message, remedy) {name, HK_SEVERITY_##severity, message, remedy},
+#include "ctl/program_findings.def"
+};
+
+/* ---- findings ---- */
+
+/* Rows stand from the worst on; so do findings. */
+static void find(struct hk_program *program, enum hk_program_id id, const char *about)
+{
+    unsigned at = program->count;
+    if (at == HK_PROGRAM_FOUND_MAX)
+        return;
+    for (; at > 0 && program->found[at - 1].id > id; at--)
+        program->found[at] = program->found[at - 1];
+    program->found[at].id = id;
+    snprintf(program->found[at].about, HK_PROGRAM_ABOUT_BYTES, "%s", about);
+    program->count++;
+}
+
+char *hk_program_say(const struct hk_program *program, unsigned index)
+{
+    const char *about = program->found[index].about;
+    char *text = NULL;
+    if (asprintf(&text, "%s%s%s%s", hk_program_infos[program->found[index].id].message, about[0] ? " (" : "",
+                 about, about[0] ? ")" : "") < 0)
+        text = NULL;
+    return hk_need(text);
+}
+
+bool hk_program_has(const struct hk_program *program, enum hk_severity severity)
+{
+    for (unsigned i = 0; i < program->count; i++) {
+        if (hk_program_infos[program->found[i].id].severity == severity)
+            return true;
+    }
+    return false;
+}
+
+/* ---- rights ---- */
+
+/* As the kernel decides: bits that change nothing give no more rights, and root's capabilities cannot grow.
+ */
+static const char *more_rights(const struct hk_program_place *place, int fd, const struct stat *st)
+{
+    struct statvfs fs;
+    if (place->no_new_privileges || (fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOSUID)))
+        return NULL;
+    if ((st->st_mode & S_ISUID) && st->st_uid != place->uid)
+        return "set-user-ID";
+    if ((st->st_mode & S_ISGID) && (st->st_mode & S_IXGRP) && st->st_gid != place->gid)
+        return "set-group-ID";
+    return place->uid != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0 ? "file capabilities" : NULL;
+}
+
+/* ---- ELF files ---- */
+
+/* Whether the library is for the machine of the program. The tool is, where there is no library to ask. */
+static bool is_same_machine(const struct hk_program_place *place, const struct hk_elf *elf)
+{
+    struct hk_elf other;
+    int fd = place->library ? open(place->library, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    bool same = fd < 0 || hk_elf_read(&other, fd) != HK_ELF_OK ||
+                other.header.e_machine == elf->header.e_machine;
+    if (fd >= 0) {
+        hk_elf_free(&other);
+        close(fd);
+    }
+    return same;
+}
+
+static void judge_sanitizers(struct hk_program *program, const struct hk_objects *objects)
+{
+    static const enum hk_program_id needed[] = {[HK_SANITIZER_ASAN] = HK_PROGRAM_ASAN,
+                                                [HK_SANITIZER_TSAN] = HK_PROGRAM_TSAN,
+                                                [HK_SANITIZER_MSAN] = HK_PROGRAM_MSAN,
+                                                [HK_SANITIZER_LSAN] = HK_PROGRAM_LSAN};
+    bool held = false;
+    for (unsigned i = 0; i < HK_SANITIZERS; i++) {
+        if (objects->sanitizer_needed[i])
+            find(program, needed[i], "");
+        held |= objects->sanitizer_held[i];
+    }
+    if (objects->sanitizer_held[HK_SANITIZER_MSAN])
+        find(program, HK_PROGRAM_MSAN, "");
+    else if (held)
+        find(program, HK_PROGRAM_SANITIZER, "");
+    else if (objects->own_malloc && objects->own_free)
+        find(program, HK_PROGRAM_OWN_MALLOC, "");
+}
+
+/* It preloads into the program that it is given. */
+static bool is_dynamic_linker(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    return strncmp(name, "ld-linux", 8) == 0 || strcmp(name, "ld.so") == 0;
+}
+
+static void judge_objects(struct hk_program *program, const struct hk_objects *objects)
+{
+    judge_sanitizers(program, objects);
+    for (unsigned i = 0; i < HK_ALLOCATORS; i++) {
+        bool served = i == HK_ALLOCATOR_JEMALLOC && objects->jemalloc_is_served;
+        enum hk_program_id id = i != HK_ALLOCATOR_JEMALLOC ? HK_PROGRAM_OTHER_API
+                                : served                   ? HK_PROGRAM_JEMALLOC_SERVED
+                                                           : HK_PROGRAM_JEMALLOC_API;
+        if (objects->asks[i][0])
+            find(program, id, objects->asks[i]);
+        if (objects->holds[i][0])
+            find(program, HK_PROGRAM_OTHER_HEAP, objects->holds[i]);
+    }
+}
+
+static void judge_elf(struct hk_program *program, const struct hk_program_place *place,
+                      const struct hk_elf *elf)
+{
+    char interpreter[HK_PROGRAM_ABOUT_BYTES];
+    if (!is_same_machine(place, elf)) {
+        find(program, HK_PROGRAM_OTHER_MACHINE, "");
+        return;
+    }
+    if (!hk_elf_is_whole(elf)) {
+        find(program, HK_PROGRAM_NO_PROGRAM, "a damaged ELF file");
+        return;
+    }
+    if (hk_elf_has_section(elf, ".go.buildinfo") || hk_elf_has_section(elf, ".note.go.buildid"))
+        find(program, HK_PROGRAM_GO, "");
+    bool dynamic = hk_elf_interpreter(elf, interpreter, sizeof interpreter);
+    if (dynamic && strstr(interpreter, "/ld-musl-"))
+        find(program, HK_PROGRAM_OTHER_LIBC, interpreter);
+    struct hk_objects objects;
+    hk_objects_look(&objects, place, elf, program->path);
+    if (objects.linked)
+        find(program, HK_PROGRAM_LINKED, "");
+    else if (dynamic)
+        judge_objects(program, &objects);
+    else if (!is_dynamic_linker(program->path))
+        find(program, HK_PROGRAM_STATIC, "");
+}
+
+/* ---- scripts ---- */
+
+/* The program that env, with these arguments, would start, into buf. False: none that can be told. */
+static bool take_env_argument(const char *arguments, char *buf, size_t size)
+{
+    for (const char *at = arguments + strspn(arguments, " \t"); *at;
+         at += strcspn(at, " \t"), at += strspn(at, " \t")) {
+        size_t len = strcspn(at, " \t");
+        if (at[0] == '-' || memchr(at, '=', len))
+            continue;
+        snprintf(buf, size, "%.*s", (int)len, at);
+        return true;
+    }
+    return false;
+}
+
+bool hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX])
+{
+    for (const char *dir = place->search; dir && *dir; dir += strcspn(dir, ":"), dir += strspn(dir, ":")) {
+        int wrote = snprintf(buf, PATH_MAX, "%.*s/%s", (int)strcspn(dir, ":"), dir, name);
+        int fd = wrote > 0 && wrote < PATH_MAX ? hk_open_below(place->root, buf) : -1;
+        if (fd < 0)
+            continue;
+        close(fd);
+        return true;
+    }
+    return false;
+}
+
+/* The interpreter that a first line "#!..." names, into buf; of env the program that it starts. "": none that
+ * can be told. False: the file does not begin so. */
+static bool read_script(const struct hk_program_place *place, int fd, char buf[PATH_MAX])
+{
+    char line[FIRST_LINE_BYTES + 1], name[FIRST_LINE_BYTES + 1];
+    ssize_t n = pread(fd, line, FIRST_LINE_BYTES, 0);
+    if (n < 2 || line[0] != '#' || line[1] != '!')
+        return false;
+    line[n] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    const char *interpreter = line + 2 + strspn(line + 2, " \t");
+    size_t len = strcspn(interpreter, " \t");
+    snprintf(buf, PATH_MAX, "%.*s", (int)len, interpreter);
+    const char *base = strrchr(buf, '/');
+    if (base && strcmp(base, "/env") == 0 && take_env_argument(interpreter + len, name, sizeof name)) {
+        if (strchr(name, '/'))
+            snprintf(buf, PATH_MAX, "%s", name);
+        else if (!hk_program_find(place, name, buf))
+            buf[0] = '\0';
+    }
+    return true;
+}
+
+/* ---- all ---- */
+
+static void look_at(struct hk_program *program, const struct hk_program_place *place, int fd, unsigned depth);
+
+static void open_and_look(struct hk_program *program, const struct hk_program_place *place, const char *path,
+                          unsigned depth)
+{
+    snprintf(program->path, sizeof program->path, "%s", path);
+    int fd = hk_open_below(place->root, path);
+    if (fd >= 0) {
+        look_at(program, place, fd, depth);
+        close(fd);
+    } else if (errno == ENOENT || errno == ENOTDIR) {
+        find(program, HK_PROGRAM_NOT_THERE, depth ? path : "");
+    }
+}
+
+static void look_at(struct hk_program *program, const struct hk_program_place *place, int fd, unsigned depth)
+{
+    struct hk_elf elf;
+    struct stat st;
+    char interpreter[PATH_MAX];
+    if (fstat(fd, &st) != 0)
+        return;
+    if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111)) {
+        find(program, HK_PROGRAM_NOT_EXECUTABLE, "");
+        return;
+    }
+    enum hk_elf_state state = hk_elf_read(&elf, fd);
+    /* Bits of scripts have no effect. */
+    const char *rights = state == HK_ELF_NONE ? NULL : more_rights(place, fd, &st);
+    if (rights)
+        find(program, HK_PROGRAM_MORE_RIGHTS, rights);
+    if (state == HK_ELF_OK)
+        judge_elf(program, place, &elf);
+    else if (state == HK_ELF_FOREIGN)
+        find(program, HK_PROGRAM_OTHER_MACHINE, "");
+    else if (!read_script(place, fd, interpreter))
+        find(program, HK_PROGRAM_NO_PROGRAM, "");
+    else if (interpreter[0] == '/' && depth < SCRIPTS_MOST)
+        open_and_look(program, place, interpreter, depth + 1);
+    hk_elf_free(&elf);
+}
+
+void hk_program_look(struct hk_program *program, const struct hk_program_place *place, const char *path)
+{
+    program->count = 0;
+    open_and_look(program, place, path, 0);
+}
+
+void hk_program_look_at_file(struct hk_program *program, const struct hk_program_place *place, int fd,
+                             const char *path)
+{
+    program->count = 0;
+    snprintf(program->path, sizeof program->path, "%s", path);
+    look_at(program, place, fd, 0);
+}
+
+bool hk_program_look_at_process(struct hk_program *program, const struct hk_program_place *place, pid_t pid)
+{
+    char exe[64], root[64], path[PATH_MAX];
+    struct hk_program_place inside = *place;
+    snprintf(exe, sizeof exe, "/proc/%d/exe", (int)pid);
+    snprintf(root, sizeof root, "/proc/%d/root", (int)pid);
+    ssize_t n = readlink(exe, path, sizeof path - 1);
+    int fd = open(exe, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || n < 0) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    path[n] = '\0';
+    inside.root = root;
+    hk_program_look_at_file(program, &inside, fd, path);
+    close(fd);
+    return true;
+}

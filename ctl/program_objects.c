@@ -1,0 +1,306 @@
+/* program_objects.c - see program_objects.h. */
+#include "ctl/program_objects.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ctl/memory.h"
+#include "shm/base.h"
+
+#define LIBRARIES_MOST 256u
+
+static const char *const allocators[] = {
+#define HK_ALLOCATOR(id, name) name,
+#include "ctl/program_symbols.def"
+};
+
+static const struct row {
+    enum hk_allocator allocator;
+    const char *symbol;
+} rows[] = {
+#define HK_ALLOCATOR_SYMBOL(allocator, symbol) {HK_ALLOCATOR_##allocator, symbol},
+#include "ctl/program_symbols.def"
+};
+
+_Static_assert(HK_COUNT_OF(rows) <= 64, "a bit each");
+
+const char *hk_allocator_name(enum hk_allocator allocator)
+{
+    return allocators[allocator];
+}
+
+int hk_open_below(const char *root, const char *path)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    if (root[0] == '\0')
+        return open(path, flags);
+    int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -1;
+    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
+    int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        fd = openat(dir, path + strspn(path, "/"), flags);
+    int error = errno;
+    close(dir);
+    errno = error;
+    return fd;
+}
+
+/* ---- symbols ---- */
+
+/* What one object shows. */
+struct shown {
+    uint64_t asked, defined; /* bits of rows */
+    bool own_malloc, own_free, linked;
+    bool sanitizer[HK_SANITIZERS];
+};
+
+static void take_definition(struct shown *shown, const char *name)
+{
+    static const char *const runtimes[HK_SANITIZERS] = {
+        [HK_SANITIZER_ASAN] = "__asan_init",
+        [HK_SANITIZER_TSAN] = "__tsan_init",
+        [HK_SANITIZER_MSAN] = "__msan_init",
+        [HK_SANITIZER_LSAN] = "__lsan_init",
+    };
+    shown->own_malloc |= strcmp(name, "malloc") == 0;
+    shown->own_free |= strcmp(name, "free") == 0;
+    shown->linked |= strcmp(name, "hakmem_version") == 0;
+    for (unsigned i = 0; i < HK_SANITIZERS; i++)
+        shown->sanitizer[i] |= strcmp(name, runtimes[i]) == 0;
+}
+
+/* Most names of large programs are C++'s: they are not compared with each row. */
+static bool may_be_ours(const char *name)
+{
+    return name[0] == '_' ? name[1] == '_' || name[1] == 'r' : strchr("dfhjmrstx", name[0]) != NULL;
+}
+
+static bool take_symbol(void *arg, const struct hk_elf_symbol *symbol)
+{
+    struct shown *shown = arg;
+    if (!may_be_ours(symbol->name))
+        return true;
+    if (symbol->defined && symbol->function)
+        take_definition(shown, symbol->name);
+    for (unsigned i = 0; i < HK_COUNT_OF(rows); i++) {
+        if (strcmp(symbol->name, rows[i].symbol) != 0)
+            continue;
+        if (symbol->defined)
+            shown->defined |= UINT64_C(1) << i;
+        else if (symbol->exported && !symbol->weak)
+            shown->asked |= UINT64_C(1) << i;
+    }
+    return true;
+}
+
+static uint64_t rows_of(enum hk_allocator allocator)
+{
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < HK_COUNT_OF(rows); i++)
+        mask |= rows[i].allocator == allocator ? UINT64_C(1) << i : 0;
+    return mask;
+}
+
+/* "libisc.so: mallocx, sdallocx", unless there is something already. */
+static void note_rows(char about[HK_PROGRAM_ABOUT_BYTES], const char *who, uint64_t mask)
+{
+    if (about[0] || !mask)
+        return;
+    size_t len = (size_t)snprintf(about, HK_PROGRAM_ABOUT_BYTES, "%.64s: ", who);
+    const char *between = "";
+    for (unsigned i = 0; i < HK_COUNT_OF(rows); i++) {
+        if (!(mask >> i & 1) || len + strlen(rows[i].symbol) + 3 > HK_PROGRAM_ABOUT_BYTES)
+            continue;
+        len += (size_t)snprintf(about + len, HK_PROGRAM_ABOUT_BYTES - len, "%s%s", between, rows[i].symbol);
+        between = ", ";
+    }
+}
+
+/* ---- libraries ---- */
+
+struct search {
+    struct hk_objects *objects;
+    const struct hk_program_place *place;
+    char *names[LIBRARIES_MOST]; /* seen already, or still to be looked at */
+    unsigned count;
+    char *run_paths; /* of the object that is looked at, colons between */
+    char origin[PATH_MAX];
+    uint64_t asked_of_jemalloc;
+};
+
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void dirname_of(const char *path, char buf[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(buf, PATH_MAX, "%.*s", slash ? (int)(slash - path) : 0, path);
+}
+
+static void note_sanitizer(struct hk_objects *objects, const char *library)
+{
+    static const struct {
+        const char *beginning;
+        enum hk_sanitizer sanitizer;
+    } known[] = {{"libasan.so", HK_SANITIZER_ASAN},        {"libclang_rt.asan", HK_SANITIZER_ASAN},
+                 {"libtsan.so", HK_SANITIZER_TSAN},        {"libclang_rt.tsan", HK_SANITIZER_TSAN},
+                 {"liblsan.so", HK_SANITIZER_LSAN},        {"libhwasan.so", HK_SANITIZER_ASAN},
+                 {"libclang_rt.hwasan", HK_SANITIZER_ASAN}};
+    for (unsigned i = 0; i < HK_COUNT_OF(known); i++) {
+        if (strncmp(library, known[i].beginning, strlen(known[i].beginning)) == 0)
+            objects->sanitizer_needed[known[i].sanitizer] = true;
+    }
+}
+
+static void want(struct search *search, const char *name)
+{
+    if (strcmp(name, "libc.so.6") == 0) /* every program's */
+        return;
+    note_sanitizer(search->objects, base_of(name));
+    for (unsigned i = 0; i < search->count; i++) {
+        if (strcmp(search->names[i], name) == 0)
+            return;
+    }
+    if (search->count < LIBRARIES_MOST)
+        search->names[search->count++] = hk_need(strdup(name));
+}
+
+static bool take_entry(void *arg, enum hk_elf_entry entry, const char *text)
+{
+    struct search *search = arg;
+    char *longer = NULL;
+    if (entry == HK_ELF_NEEDED) {
+        want(search, text);
+        return true;
+    }
+    if (asprintf(&longer, "%s%s%s", search->run_paths ? search->run_paths : "", search->run_paths ? ":" : "",
+                 text) < 0)
+        longer = hk_need(NULL);
+    free(search->run_paths);
+    search->run_paths = longer;
+    return true;
+}
+
+/* Opens a library in one of the directories of a list, and leaves its path in buf. -1: in none. */
+static int open_in(const struct search *search, const char *list, const char *name, char buf[PATH_MAX])
+{
+    static const char *const origins[] = {"$ORIGIN", "${ORIGIN}"};
+    for (const char *dir = list; dir && *dir; dir += strcspn(dir, ":"), dir += strspn(dir, ":")) {
+        int len = (int)strcspn(dir, ":");
+        int wrote = snprintf(buf, PATH_MAX, "%.*s/%s", len, dir, name);
+        for (unsigned i = 0; i < HK_COUNT_OF(origins); i++) {
+            size_t n = strlen(origins[i]);
+            if (strncmp(dir, origins[i], n) == 0 && n <= (size_t)len)
+                wrote = snprintf(buf, PATH_MAX, "%s%.*s/%s", search->origin, len - (int)n, dir + n, name);
+        }
+        int fd = wrote > 0 && wrote < PATH_MAX && buf[0] == '/' ? hk_open_below(search->place->root, buf)
+                                                                : -1;
+        if (fd >= 0)
+            return fd;
+    }
+    return -1;
+}
+
+/* The directory of the C library that this tool uses: others are usually beside it. */
+static const char *usual_dirs(void)
+{
+    static char dirs[2 * PATH_MAX];
+    char own[PATH_MAX] = "/lib";
+    Dl_info info;
+    if (dladdr((void *)(uintptr_t)getpid, &info) && info.dli_fname && info.dli_fname[0] == '/')
+        dirname_of(info.dli_fname, own);
+    snprintf(dirs, sizeof dirs, "%s:/usr%s:/lib64:/usr/lib64:/lib:/usr/lib:/usr/local/lib", own, own);
+    return dirs;
+}
+
+static int open_library(const struct search *search, const char *name, char path[PATH_MAX])
+{
+    if (strchr(name, '/')) {
+        snprintf(path, PATH_MAX, "%s", name);
+        return name[0] == '/' ? hk_open_below(search->place->root, name) : -1;
+    }
+    int fd = open_in(search, search->place->library_path, name, path);
+    if (fd < 0)
+        fd = open_in(search, search->run_paths, name, path);
+    return fd >= 0 ? fd : open_in(search, usual_dirs(), name, path);
+}
+
+/* What an object asks for; and what it needs is to be looked at, too. */
+static void take_object(struct search *search, const struct hk_elf *elf, const char *path,
+                        struct shown *shown, bool dynamic_alone)
+{
+    struct hk_objects *objects = search->objects;
+    hk_elf_each_symbol(elf, dynamic_alone, take_symbol, shown);
+    shown->asked &= ~shown->defined;
+    for (unsigned a = 0; a < HK_ALLOCATORS; a++)
+        note_rows(objects->asks[a], base_of(path), shown->asked & rows_of(a));
+    search->asked_of_jemalloc |= shown->asked & rows_of(HK_ALLOCATOR_JEMALLOC);
+    free(search->run_paths);
+    search->run_paths = NULL;
+    dirname_of(path, search->origin);
+    hk_elf_each_entry(elf, take_entry, search);
+}
+
+/* An allocator's own library uses what it defines. */
+static void look_at_library(struct search *search, const char *name)
+{
+    char path[PATH_MAX];
+    struct hk_elf elf;
+    struct shown shown = {0};
+    int fd = open_library(search, name, path);
+    if (fd < 0)
+        return;
+    if (hk_elf_read(&elf, fd) == HK_ELF_OK)
+        take_object(search, &elf, path, &shown, true);
+    hk_elf_free(&elf);
+    close(fd);
+}
+
+/* What the library that will be preloaded defines. */
+static uint64_t served_by(const struct hk_program_place *place)
+{
+    struct shown shown = {0};
+    struct hk_elf elf;
+    int fd = place->library ? open(place->library, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return 0;
+    if (hk_elf_read(&elf, fd) == HK_ELF_OK)
+        hk_elf_each_symbol(&elf, true, take_symbol, &shown);
+    hk_elf_free(&elf);
+    close(fd);
+    return shown.defined;
+}
+
+void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *place,
+                     const struct hk_elf *program, const char *path)
+{
+    struct shown shown = {0};
+    struct search search = {.objects = objects, .place = place};
+    *objects = (struct hk_objects){.linked = false};
+    take_object(&search, program, path, &shown, false);
+    objects->own_malloc = shown.own_malloc;
+    objects->own_free = shown.own_free;
+    objects->linked = shown.linked;
+    memcpy(objects->sanitizer_held, shown.sanitizer, sizeof shown.sanitizer);
+    for (unsigned a = 0; a < HK_ALLOCATORS; a++)
+        note_rows(objects->holds[a], hk_allocator_name(a), shown.defined & rows_of(a));
+    for (unsigned i = 0; i < search.count; i++)
+        look_at_library(&search, search.names[i]);
+    if (search.asked_of_jemalloc)
+        objects->jemalloc_is_served = (search.asked_of_jemalloc & ~served_by(place)) == 0;
+    for (unsigned i = 0; i < search.count; i++)
+        free(search.names[i]);
+    free(search.run_paths);
+}
