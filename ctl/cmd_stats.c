@@ -49,13 +49,15 @@ static void show_processes(struct hk_session *session, const cJSON *result)
 
 static void show_host(struct hk_session *session, const cJSON *result)
 {
-    hk_page_host(&session->out, result, hk_json_member(result, "processes"));
+    hk_page_host(&session->out, result, hk_json_member(result, "processes"),
+                 hk_processes_fold(&session->args->selector));
 }
 
 void hk_stats_show_block(struct hk_session *session, const cJSON *result)
 {
     const cJSON *process, *processes = hk_json_member(result, "processes");
-    hk_processes_show(&session->out, processes);
+    hk_processes_show(&session->out, processes,
+                      !session->args->classes && hk_processes_fold(&session->args->selector));
     cJSON_ArrayForEach(process, processes)
     {
         const cJSON *classes = hk_json_member(process, "classes");

@@ -23,6 +23,7 @@ static void show_identity(const struct hk_out *out, const cJSON *p)
     static const struct hk_column columns[] = {{.title = ""}, {.title = "", .narrow = 20}};
     char end[64], user[96], text[640];
     const char *comm = hk_json_string(p, "comm"), *exe = hk_json_string(p, "exe");
+    const char *program = hk_json_string(p, "program");
     const char *version = hk_json_string(p, "version");
     hk_process_end(p, end, sizeof end);
     hk_out_line(out, HK_STYLE_TITLE, "%s, process %s, %s%s", comm ? comm : "?",
@@ -30,7 +31,12 @@ static void show_identity(const struct hk_out *out, const cJSON *p)
                 end[0] ? end : hk_units_duration(hk_json_number(p, "age_s") * 1e3).s);
 
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(columns));
-    snprintf(text, sizeof text, "%s%s", exe ? exe : "",
+    bool link = exe && program && strcmp(exe, program) != 0;
+    snprintf(text, sizeof text, "%s%s%s%s",
+             link  ? program
+             : exe ? exe
+                   : "",
+             link ? ", a link to " : "", link ? exe : "",
              exe && hk_json_true(p, "exe_claimed") ? " (as it says)" : "");
     add_fact(table, "program", text);
     add_fact(table, "unit", hk_json_string(p, "unit"));
@@ -94,7 +100,7 @@ static void show_units(const struct hk_out *out, const cJSON *units)
     hk_out_table(out, table, 0);
 }
 
-void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *processes)
+void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *processes, bool folded)
 {
     const cJSON *host = hk_json_member(result, "host"), *units = hk_json_member(result, "units");
     const cJSON *gauges = hk_json_member(host, "gauges"), *classes = hk_json_member(host, "classes");
@@ -115,6 +121,6 @@ void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *pr
     }
     if (hk_json_count(processes) > 0) {
         hk_out_gap(out);
-        hk_processes_show(out, processes);
+        hk_processes_show(out, processes, folded);
     }
 }

@@ -10,7 +10,7 @@
 void hk_page_process(const struct hk_out *out, const cJSON *process, const cJSON *tuning);
 
 /* The sums of a stats result of scope host; processes: a line for each, NULL for none. */
-void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *processes);
+void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *processes, bool folded);
 
 /* One line of the moment for a process or a host object, after a line of titles if so told. */
 void hk_line_process(const struct hk_out *out, const cJSON *process, bool titles);

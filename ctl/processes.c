@@ -1,12 +1,14 @@
 /* processes.c - see processes.h. */
 #include "ctl/processes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/keys.h"
+#include "ctl/memory.h"
 #include "ctl/units.h"
 
-enum how { TEXT, PLAIN, BY_KEY, USER, END };
+enum how { TEXT, PLAIN, BY_KEY, USER, END, COUNT, PROGRAM };
 
 struct field {
     const char *key;
@@ -30,6 +32,7 @@ struct field {
 static const struct field fields[] = {
     {"pid", PLAIN, RIGHT("PID", 0)},
     {"comm", TEXT, {.title = "COMM", .pinch = 8}},
+    {"count", COUNT, {.title = "COUNT", .align = HK_ALIGN_RIGHT, .optional = true}},
     {"state", END, LEFT("STATE", 2, 0)},
     {HK_KEY_DERIVED(threads), PLAIN, RIGHT("THREADS", 8)},
     {HK_KEY_DERIVED(live_bytes), BY_KEY, RIGHT("LIVE", 0)},
@@ -49,7 +52,7 @@ static const struct field fields[] = {
     {"family", PLAIN, RIGHT("FAMILY", 16)},
     {"ppid", PLAIN, RIGHT("PARENT", 18)},
     {"version", TEXT, LEFT("VERSION", 19, 5)},
-    {"exe", TEXT, {.title = "EXE", .rank = 17, .narrow = 12, .keep_end = true, .optional = true}},
+    {"program", PROGRAM, {.title = "PROGRAM", .rank = 17, .narrow = 12, .keep_end = true, .optional = true}},
 };
 
 const char *hk_process_end(const cJSON *process, char *buf, size_t size)
@@ -73,8 +76,22 @@ const char *hk_process_user(const cJSON *process, char *buf, size_t size)
     return buf;
 }
 
-static void add_cell(struct hk_table *table, const struct field *f, const cJSON *process, enum hk_style style)
+/* What a line shows: a process, or the latest of those that ended alike. */
+struct line {
+    const cJSON *process;
+    unsigned count; /* of them */
+};
+
+static const char *program_of(const cJSON *process)
 {
+    const char *program = hk_json_string(process, "program");
+    return program ? program : hk_json_string(process, "exe"); /* an older daemon's */
+}
+
+static void add_cell(struct hk_table *table, const struct field *f, const struct line *line,
+                     enum hk_style style)
+{
+    const cJSON *process = line->process;
     char buf[128];
     const char *text;
     double number = hk_json_number(process, f->key);
@@ -89,6 +106,13 @@ static void add_cell(struct hk_table *table, const struct field *f, const cJSON 
     case END:
         hk_table_cell_styled(table, style, hk_process_end(process, buf, sizeof buf));
         break;
+    case PROGRAM:
+        text = program_of(process);
+        hk_table_cell_styled(table, style, text && text[0] ? text : "-");
+        break;
+    case COUNT:
+        hk_table_cell_styled(table, style, line->count > 1 ? hk_units_plain(line->count).s : "");
+        break;
     case PLAIN:
         hk_table_cell_styled(table, style, hk_units_plain(number).s);
         break;
@@ -98,18 +122,99 @@ static void add_cell(struct hk_table *table, const struct field *f, const cJSON 
     }
 }
 
-void hk_processes_show(const struct hk_out *out, const cJSON *processes)
+/* ---- those that ended alike ---- */
+
+static bool has_ended(const cJSON *process)
+{
+    return cJSON_IsObject(hk_json_member(process, "ended"));
+}
+
+static double ended_ago(const cJSON *process)
+{
+    return hk_json_number(hk_json_member(process, "ended"), "age_s");
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Whether nobody would tell them apart: by name, end, user, unit and label. */
+static bool alike(const cJSON *a, const cJSON *b)
+{
+    static const char *const keys[] = {"comm", "unit", "label"};
+    char of_a[96], of_b[96];
+    for (unsigned i = 0; i < HK_COUNT_OF(keys); i++) {
+        if (!same_text(hk_json_string(a, keys[i]), hk_json_string(b, keys[i])))
+            return false;
+    }
+    return same_text(hk_json_string(hk_json_member(a, "ended"), "how"),
+                     hk_json_string(hk_json_member(b, "ended"), "how")) &&
+           strcmp(hk_process_user(a, of_a, sizeof of_a), hk_process_user(b, of_b, sizeof of_b)) == 0;
+}
+
+/* Puts it to those it is like, of which the latest is shown; or on a line of its own. */
+static unsigned add_dead(struct line *lines, unsigned first, unsigned count, const cJSON *process)
+{
+    for (unsigned i = first; i < count; i++) {
+        if (!alike(lines[i].process, process))
+            continue;
+        lines[i].count++;
+        if (ended_ago(process) <= ended_ago(lines[i].process))
+            lines[i].process = process;
+        return count;
+    }
+    lines[count] = (struct line){process, 1};
+    return count + 1;
+}
+
+static int by_end(const void *a, const void *b)
+{
+    double ago_a = ended_ago(((const struct line *)a)->process),
+           ago_b = ended_ago(((const struct line *)b)->process);
+    return (ago_a > ago_b) - (ago_a < ago_b);
+}
+
+/* The lines to show, to be freed: all as they come, or the live ones and then what ended, the latest first.
+ */
+static struct line *make_lines(const cJSON *processes, bool folded, unsigned *count)
+{
+    struct line *lines = hk_need(calloc(hk_json_count(processes) + 1, sizeof *lines));
+    const cJSON *process;
+    *count = 0;
+    cJSON_ArrayForEach(process, processes)
+    {
+        if (!folded || !has_ended(process))
+            lines[(*count)++] = (struct line){process, 1};
+    }
+    unsigned live = *count;
+    cJSON_ArrayForEach(process, processes)
+    {
+        if (folded && has_ended(process))
+            *count = add_dead(lines, live, *count, process);
+    }
+    qsort(lines + live, *count - live, sizeof *lines, by_end);
+    return lines;
+}
+
+void hk_processes_show(const struct hk_out *out, const cJSON *processes, bool folded)
 {
     struct hk_column columns[HK_COUNT_OF(fields)];
-    const cJSON *process;
+    unsigned count;
     for (unsigned i = 0; i < HK_COUNT_OF(fields); i++)
         columns[i] = fields[i].column;
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(fields));
-    cJSON_ArrayForEach(process, processes)
-    {
-        bool dead = cJSON_IsObject(hk_json_member(process, "ended"));
+    struct line *lines = make_lines(processes, folded, &count);
+    for (unsigned l = 0; l < count; l++) {
+        enum hk_style style = has_ended(lines[l].process) ? HK_STYLE_DIM : HK_STYLE_PLAIN;
         for (unsigned i = 0; i < HK_COUNT_OF(fields); i++)
-            add_cell(table, &fields[i], process, dead ? HK_STYLE_DIM : HK_STYLE_PLAIN);
+            add_cell(table, &fields[i], &lines[l], style);
     }
+    free(lines);
     hk_out_table(out, table, 0);
+}
+
+bool hk_processes_fold(const struct hk_selector *selector)
+{
+    return !selector->all && selector->pid_count == 0;
 }

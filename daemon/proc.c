@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shm/base.h"
 #include "shm/text.h"
 
 #ifndef SO_PEERPIDFD
@@ -152,6 +154,45 @@ int hk_proc_exe(pid_t pid, char *buf, size_t size, struct hk_file_id *id)
         len -= tail;
     buf[len] = '\0';
     return 0;
+}
+
+static bool is_program_dir(const char *path, size_t len, const char *exe)
+{
+    static const char *const usual[] = {"/usr/bin", "/usr/sbin",      "/bin",
+                                        "/sbin",    "/usr/local/bin", "/usr/local/sbin"};
+    const char *slash = strrchr(exe, '/');
+    if (slash && (size_t)(slash - exe) == len && memcmp(path, exe, len) == 0)
+        return true;
+    for (unsigned i = 0; i < HK_COUNT_OF(usual); i++) {
+        if (strlen(usual[i]) == len && memcmp(path, usual[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a first argument names a link to exe; then its path is in buf. */
+static bool leads_to(const char *argument, const char *exe, char *buf, size_t size)
+{
+    char whole[PATH_MAX];
+    const char *slash = strrchr(argument, '/'), *dir_end = strrchr(exe, '/');
+    int wrote = argument[0] == '/' ? snprintf(buf, size, "%s", argument)
+                                   : snprintf(buf, size, "%.*s/%s", (int)(dir_end - exe), exe, argument);
+    if (argument[0] == '\0' || (slash && argument[0] != '/') || wrote <= 0 || (size_t)wrote >= size)
+        return false;
+    size_t len = (size_t)(strrchr(buf, '/') - buf);
+    return is_program_dir(buf, len, exe) && strcmp(buf, exe) != 0 && realpath(buf, whole) &&
+           strcmp(whole, exe) == 0;
+}
+
+bool hk_proc_program(pid_t pid, const char *exe, char *buf, size_t size)
+{
+    char line[FILE_BYTES];
+    if (!exe || exe[0] != '/' || read_file(pid, "cmdline", line) != 0)
+        return false;
+    if (leads_to(line, exe, buf, size))
+        return true;
+    line[strcspn(line, " ")] = '\0'; /* a title in its place: "/usr/bin/redis-server *:6379" */
+    return leads_to(line, exe, buf, size);
 }
 
 int hk_proc_unit(pid_t pid, char *buf)

@@ -19,6 +19,7 @@ void hk_registry_init(struct hk_registry *registry)
 static void free_process(struct hk_process *process)
 {
     free(process->exe);
+    free(process->program);
     free(process->unit);
     free(process->history);
     free(process);

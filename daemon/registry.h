@@ -67,6 +67,7 @@ struct hk_process {
     char label[HK_LABEL_BYTES];
     char version[HK_VERSION_BYTES];
     char *exe, *unit; /* NULL: unknown */
+    char *program;    /* the link to exe by which it was started; NULL: exe itself, or unknown */
     bool exe_claimed;
     struct hk_file_id exe_id; /* unless claimed */
     int seccomp;

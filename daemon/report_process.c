@@ -88,6 +88,7 @@ void hk_report_identity(struct hk_json *json, const struct hk_report_time *time,
     hk_json_string(json, "comm", process->comm);
     hk_json_string(json, "exe", process->exe);
     hk_json_bool(json, "exe_claimed", process->exe_claimed);
+    hk_json_string(json, "program", process->program ? process->program : process->exe);
     hk_json_string(json, "unit", process->unit);
     hk_json_u64(json, "uid", process->uid);
     hk_json_string(json, "user", hk_names_get(&time->daemon->names, process->uid));

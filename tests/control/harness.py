@@ -136,9 +136,11 @@ class Client:
 class Process:
     """A segment_process, led by commands."""
 
-    def __init__(self, directory, *arguments, uid=None, wrap=(), expect_ok=True):
-        command = list(wrap) + [SEGMENT_PROCESS, "--dir", directory, *map(str, arguments)]
+    def __init__(self, directory, *arguments, uid=None, wrap=(), expect_ok=True, executable=None, argument=None):
+        program = SEGMENT_PROCESS if argument is None else argument
+        command = list(wrap) + [program, "--dir", directory, *map(str, arguments)]
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=uid,
+                                      executable=executable,
                                       group=uid, extra_groups=[] if uid is not None else None,
                                       env=clean_environment())
         words = self.popen.stdout.readline().decode().split()

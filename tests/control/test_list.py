@@ -2,10 +2,12 @@
 
 import os
 import pwd
+import shutil
 import signal
+import tempfile
 import time
 
-from harness import Case, main, poll, stats
+from harness import SEGMENT_PROCESS, Case, main, poll, stats
 
 
 class ListTest(Case):
@@ -138,6 +140,21 @@ class ListTest(Case):
         entry = self.listed(client, process.pid, dead=True)
         self.assertEqual(entry["ended"]["how"], "exited")
         self.assertEqual(entry["allocs_total"], 77)
+
+    def test_started_by_a_link(self):
+        """A program of several names: the one it was started by is shown, and the file that it is."""
+        daemon = self.daemon()
+        client = daemon.client()
+        folder = tempfile.mkdtemp(dir=os.path.dirname(SEGMENT_PROCESS))
+        self.addCleanup(shutil.rmtree, folder)
+        exe = os.path.realpath(shutil.copy(SEGMENT_PROCESS, os.path.join(folder, "file")))
+        link = os.path.join(os.path.dirname(exe), "link")
+        os.symlink("file", link)
+        for argument, program in ((link, link), (link + " *:6379", link), ("link", link), (exe, exe), ("else", exe),
+                                  ("/etc/passwd", exe), ("./link", exe), ("", exe)):
+            process = self.process(daemon, argument=argument, executable=link)
+            entry = self.appears(client, process.pid)
+            self.assertEqual((entry["program"], entry["exe"]), (program, exe), argument)
 
     def test_died_before_it_was_accepted(self):
         daemon = self.daemon()

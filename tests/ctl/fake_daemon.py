@@ -87,6 +87,7 @@ def size_class(size, scale):
 def process(pid, **changes):
     made = {
         "pid": pid, "ppid": 1, "family": pid, "comm": "server", "exe": "/usr/bin/server", "exe_claimed": False,
+        "program": "/usr/bin/server",
         "unit": "server.service", "uid": 0, "user": "root", "label": "", "state": "live", "ended": None,
         "age_s": 4000, "version": "0.1.0", "threads": 8, "live_bytes": 800 << 20, "bin_bytes": 3 << 20,
         "partial_bytes": 12 << 20, "retained_bytes": 40 << 20, "mapped_bytes": 900 << 20, "rss_bytes": 910 << 20,

@@ -21,7 +21,7 @@ TABLES = [
 ]
 
 LONG = process(4343, comm="x" * 15, unit="a-very-long-name-of-a-unit@with-an-instance.service",
-               exe="/usr/lib/a/very/long/path/to/some/program/of/this/host", label="blue-" * 12)
+               program="/usr/lib/a/very/long/path/to/some/program/of/this/host", exe="/usr/lib/other", label="blue-" * 12)
 DEAD = process(4444, state="dead", ended={"age_s": 12, "how": "exited"}, rss_bytes=None, user=None, unit=None)
 
 
@@ -95,7 +95,7 @@ class Tables(Case):
         narrow = self.must("list", "--width", "80").splitlines()[0].split()
         wide = self.must("list", env=environment(COLUMNS="400"))
         self.assertLess(set(narrow), set(wide.splitlines()[0].split()))
-        self.assertIn(LONG["exe"], wide)
+        self.assertIn(LONG["program"], wide)
         self.assertIn(LONG["unit"], wide)
 
     def test_numbers_are_read_in_units(self):
@@ -134,6 +134,31 @@ class Tables(Case):
         shown = self.must("list", "--dead", env=environment(COLUMNS="80"))
         self.assertLessEqual(max(columns(line) for line in shown.splitlines()), 80)
         self.assertRegex(shown, r"(?m)^4444 .* exited 12 s ago ")
+
+    def test_those_that_ended_alike_are_one_line(self):
+        ended = lambda pid, age, how="exec", **more: process(pid, state="dead", ended={"age_s": age, "how": how},
+                                                             rss_bytes=None, live_bytes=pid << 10, **more)
+        self.daemon.processes = [ended(1, 50), ended(2, 20), ended(3, 90), ended(4, 10, "exited"),
+                                 ended(5, 30, comm="other"), ended(6, 30, unit=None), ended(7, 30, user="somebody"),
+                                 ended(8, 30, label="blue"), process(9)]
+        shown = [line.split() for line in self.must("list", "--dead").splitlines()]
+        self.assertEqual(shown[0][:4], ["PID", "COMM", "COUNT", "STATE"])
+        # The live one first; then what ended, the latest first, which stands for those that ended like it.
+        self.assertEqual([line[0] for line in shown[1:3]], ["9", "4"])
+        self.assertEqual(sorted(line[0] for line in shown[3:]), ["2", "5", "6", "7", "8"])
+        folded = next(line for line in shown if line[0] == "2")
+        self.assertEqual(folded[1:6], ["server", "3", "exec", "20", "s"])
+        self.assertIn("2.0", folded)
+        for words in (["--all"], ["1", "2", "3", "4", "5", "6", "7", "8", "9"]):
+            self.assertEqual(len(self.must("list", "--dead", *words).splitlines()), 10)
+        self.assertEqual(len(json.loads(self.must("list", "--dead", "--json"))["processes"]), 9)
+        self.assertEqual(len(self.must("stats", "--comm", "server", "--dead").splitlines()), 7)
+
+    def test_a_program_by_the_name_it_was_started_by(self):
+        self.daemon.processes = [process(4242, exe="/usr/bin/tool", program="/usr/bin/link"), process(4343)]
+        self.assertIn("  /usr/bin/link, a link to /usr/bin/tool\n", self.must("stats", "4242"))
+        self.assertIn("  /usr/bin/server\n", self.must("stats", "4343"))
+        self.assertIn("/usr/bin/link", self.must("list", "4242"))
 
     def test_hostile_names_do_not_steer_the_terminal(self):
         self.daemon.processes = [process(1, comm="\x1b[2Jevil\n", label="\u202etxt", unit="a\tb", exe="/\x7f")]
