@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks the manual pages: no warning of mandoc or groff, references that exist; every function of hakmem.h, every
-environment variable that the sources read, and every request is described.
+environment variable that the sources read, and every request is described; no line is wider than a terminal.
 
 usage: check_man.py DIRECTORY    where the build has put the finished pages
 
@@ -15,10 +15,11 @@ import sys
 
 import tree
 
-PAGES = ["hakmemctl.1", "hakmem.3", "hakmemd.json.5", "hakmem-segment.5", "hakmem-api.7", "hakmemd.8"]
+PAGES = ["hakmemctl.1", "hakmem.3", "hakmemd.json.5", "hakmem-segment.5", "hakmem.7", "hakmem-api.7", "hakmemd.8"]
 # Other people's pages that ours lead to.
 FOREIGN = {"dlmopen(3)", "dlopen(3)", "dlsym(3)", "gdb(1)", "ld.so(8)", "malloc(3)", "memfd_create(2)",
            "pread(2)", "sd_notify(3)", "systemd(1)", "systemd.exec(5)"}
+COLUMNS = 80
 REFERENCE = re.compile(r"^\.(?:.* )?Xr (\S+) (\d)", re.MULTILINE)
 VARIABLE = re.compile(r'getenv\("(HAKMEM_[A-Z_]+)"\)|#define \w+_ENV\s+"(HAKMEM_[A-Z_]+)"')
 
@@ -33,11 +34,30 @@ def run(report, page, command):
     return True
 
 
+def rendered(page, command):
+    """The lines of a page as a terminal of 80 columns shows them; None where the program is not there."""
+    if shutil.which(command[0]) is None:
+        return None
+    done = subprocess.run([*command, str(page)], capture_output=True, text=True, check=False)
+    # Without colours, and without what is printed over itself for bold and underlined letters.
+    return [re.sub(".\b", "", re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in done.stdout.splitlines()]
+
+
+def check_width(report, page):
+    """Text fills the lines there are; what stands as it is typed must fit."""
+    for command in (["mandoc", "-T", "utf8", "-O", "width=78"], ["groff", "-mandoc", "-T", "utf8", "-rLL=78n"]):
+        for line in rendered(page, command) or ():
+            if len(line) > COLUMNS:
+                report.add(f"docs/man/{page.name}", 0,
+                           f"{command[0]}: {len(line)} columns; {COLUMNS} are the most: {line.strip()}")
+
+
 def check_page(report, page):
     tools = [["mandoc", "-T", "lint", "-W", "warning"], ["groff", "-mandoc", "-ww", "-z"]]
     for tool in tools:
         if not run(report, page, tool):
             print(f"{page.name}: {tool[0]} is not installed, so not asked")
+    check_width(report, page)
     text = page.read_text(encoding="utf-8")
     for name, section in REFERENCE.findall(text):
         if f"{name}.{section}" not in PAGES and f"{name}({section})" not in FOREIGN:
