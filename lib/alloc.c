@@ -303,16 +303,24 @@ void *hk_resize_plain(void *p, size_t size)
     return move(p, hk_classes[size_class].bytes, size);
 }
 
+static hk_au64 zero_reallocs;
+
+uint64_t hk_zero_reallocs(void)
+{
+    return hk_total(&zero_reallocs);
+}
+
 /* What does not stay as it is. */
 static HK_NOINLINE void *resize(void *p, size_t size)
 {
     if (p == NULL)
         return hk_malloc(size);
     if (size == 0) {
+        hk_count_along(&zero_reallocs, 1);
         hk_free(p);
         return NULL;
     }
-    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_resize(p, size) : hk_resize_plain(p, size);
+    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_resize("realloc", p, size) : hk_resize_plain(p, size);
 }
 
 /* Most blocks that grow a little stay where they are. As in hk_free(), stale words of the arena lead to the

@@ -18,6 +18,9 @@ void *hk_aligned(size_t align, size_t size);
 /* Bytes that may be used; 0 for NULL. */
 size_t hk_usable(const void *p);
 
+/* Times that a block was resized to nothing. */
+uint64_t hk_zero_reallocs(void);
+
 /* NULL with errno ENOMEM, counted. */
 void *hk_out_of_memory(void);
 

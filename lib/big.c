@@ -422,3 +422,15 @@ void *hk_big_resize(void *p, uint32_t slab, size_t size)
         return resize_big(s, slab, bytes);
     return resize_huge_in_place(s, slab, bytes) ? p : move_huge(s, slab, bytes);
 }
+
+bool hk_big_resize_here(void *p, uint32_t slab, size_t size)
+{
+    struct hk_slab *s = hk_slab_at(slab);
+    unsigned kind = kind_at(s, p);
+    if (kind == HK_SLAB_NONE)
+        hk_die_not_a_block("xallocx", p);
+    if (size <= HK_SMALL_MAX || size > HK_WINDOW_BYTES)
+        return false;
+    size_t bytes = hk_round_up(size, hk_page_bytes);
+    return kind == HK_SLAB_BIG ? resize_run(s, slab, bytes) : resize_huge_in_place(s, slab, bytes);
+}

@@ -28,6 +28,9 @@ size_t hk_big_usable(const char *call, const void *p, uint32_t slab);
 /* Changes the block's size without copying: in place, or by moving its pages. NULL: the caller copies. */
 void *hk_big_resize(void *p, uint32_t slab, size_t size);
 
+/* The same for a block that must not move. false: it is as it was. */
+bool hk_big_resize_here(void *p, uint32_t slab, size_t size);
+
 /* Whether p is the start of a live big or huge block. */
 bool hk_big_is_block(const void *p, uint32_t slab);
 

@@ -111,7 +111,7 @@ void hk_divert_do(struct hk_call *c)
             hk_free_plain(c->p);
         break;
     case HK_CALL_RESIZE:
-        c->result = checked ? hk_harden_resize(c->p, c->size) : hk_resize_plain(c->p, c->size);
+        c->result = checked ? hk_harden_resize(c->name, c->p, c->size) : hk_resize_plain(c->p, c->size);
         break;
     }
 }
@@ -164,11 +164,18 @@ void hk_divert_free(const char *call, void *p, size_t size, size_t align)
     perform(&c);
 }
 
-void *hk_divert_resize(void *p, size_t size)
+void *hk_divert_resize(const char *call, void *p, size_t size)
 {
-    struct hk_call c = {.kind = HK_CALL_RESIZE, .name = "realloc", .p = p, .size = size};
+    struct hk_call c = {.kind = HK_CALL_RESIZE, .name = call, .p = p, .size = size};
     perform(&c);
     return c.result;
+}
+
+/* A block that is only told of stays as it is: nothing has to change. */
+void hk_divert_resize_here(const char *call, void *p, size_t size, size_t most)
+{
+    if (hk_hardens(HK_HARDEN_ALL))
+        hk_harden_resize_here(call, p, size, most);
 }
 
 size_t hk_divert_usable(const void *p)

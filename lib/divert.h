@@ -70,8 +70,10 @@ void *hk_divert_alloc(const char *call, size_t size, size_t align, bool *zeroed)
 /* p is not NULL; size and align: what the caller believes of it, HK_ANY_SIZE and 1 if nothing. */
 void hk_divert_free(const char *call, void *p, size_t size, size_t align);
 
-/* p is not NULL, size not 0. */
-void *hk_divert_resize(void *p, size_t size);
+/* p is not NULL, size not 0. The second does not move the block: it has size bytes then, or up to most, or as
+ * many as before. */
+void *hk_divert_resize(const char *call, void *p, size_t size);
+void hk_divert_resize_here(const char *call, void *p, size_t size, size_t most);
 size_t hk_divert_usable(const void *p);
 
 /* ---- for lib/route.c ---- */

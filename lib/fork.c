@@ -9,6 +9,7 @@
 #include "lib/divert.h"
 #include "lib/heap.h"
 #include "lib/init.h"
+#include "lib/mallctl.h"
 #include "lib/places.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
@@ -23,6 +24,7 @@ void hk_fork_child(void)
     hk_big_cache_after_fork();
     hk_retain_after_fork();
     hk_divert_after_fork();
+    hk_ctl_after_fork();
     hk_control_after_fork();
     hk_publish_after_fork();
     hk_heap_after_fork();

@@ -534,11 +534,11 @@ static void *resize_known(struct block *b, size_t size)
     return resized != NULL ? resized : resize_by_copy(b, asked, size);
 }
 
-void *hk_harden_resize(void *p, size_t size)
+void *hk_harden_resize(const char *call, void *p, size_t size)
 {
     struct block b;
     hk_control_notice_fork();
-    switch (find("realloc", p, &b)) {
+    switch (find(call, p, &b)) {
     case FOREIGN:
         return hk_foreign_realloc(p, size);
     case UNKNOWN:
@@ -546,6 +546,29 @@ void *hk_harden_resize(void *p, size_t size)
     default:
         return resize_known(&b, size);
     }
+}
+
+/* What the block's class, or its pages, have room for. */
+static size_t room_for(const struct block *b)
+{
+    size_t room = room_of(b) - tail();
+    return b->small != NULL && room > HK_SMALL_MAX ? HK_SMALL_MAX : room;
+}
+
+void hk_harden_resize_here(const char *call, void *p, size_t size, size_t most)
+{
+    struct block b;
+    if (find(call, p, &b) != KNOWN)
+        return;
+    check_live(&b);
+    check_canary(&b, asked_of(&b));
+    size_t room = room_for(&b), now = most < room ? most : room;
+    if (now < size || (b.small == NULL && b.p != slab_start(b.slab)))
+        return;
+    if (b.small != NULL)
+        (void)resize_small(&b, now);
+    else
+        (void)enter_block(b.big, b.p, now, b.end);
 }
 
 size_t hk_harden_usable(const void *p)

@@ -25,7 +25,8 @@ bool hk_harden_begin(void);
 /* The calls: as in lib/divert.h. */
 void *hk_harden_alloc(size_t size, size_t align, bool *zeroed);
 void hk_harden_free(const char *call, void *p, size_t size, size_t align);
-void *hk_harden_resize(void *p, size_t size);
+void *hk_harden_resize(const char *call, void *p, size_t size);
+void hk_harden_resize_here(const char *call, void *p, size_t size, size_t most);
 size_t hk_harden_usable(const void *p);
 
 #endif

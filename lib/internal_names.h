@@ -23,6 +23,20 @@
 #define free_aligned_sized hk_named_free_aligned_sized
 #define cfree              hk_named_cfree
 
+#define mallocx            hk_named_mallocx
+#define rallocx            hk_named_rallocx
+#define xallocx            hk_named_xallocx
+#define sallocx            hk_named_sallocx
+#define dallocx            hk_named_dallocx
+#define sdallocx           hk_named_sdallocx
+#define nallocx            hk_named_nallocx
+#define mallctl            hk_named_mallctl
+#define mallctlnametomib   hk_named_mallctlnametomib
+#define mallctlbymib       hk_named_mallctlbymib
+#define malloc_stats_print hk_named_malloc_stats_print
+#define malloc_message     hk_named_malloc_message
+#define malloc_conf        hk_named_malloc_conf
+
 #define mallinfo     hk_named_mallinfo
 #define mallinfo2    hk_named_mallinfo2
 #define malloc_info  hk_named_malloc_info

@@ -160,6 +160,8 @@ HK_COLD void hk_slab_die_twice(uint32_t slab, unsigned size_class, unsigned word
     hk_die_double_free((char *)hk_slab_start(slab) + block * hk_classes[size_class].bytes, size_class);
 }
 
+struct hk_slab_counts hk_slab_counts[HK_CLASSES];
+
 /* ---- taking blocks out ---- */
 
 int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **end, unsigned *got)
@@ -182,6 +184,7 @@ int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **e
                           LIVE | (n < capacity ? OWNED : 0) | (uint64_t)size_class << CLASS_SHIFT |
                               (uint64_t)owner << OWNER_SHIFT | n,
                           memory_order_release);
+    hk_count_along(&hk_slab_counts[size_class].made, 1);
     hk_count(&hk_process.slabs_in_use, 1);
     return taken;
 }
@@ -248,6 +251,7 @@ static void retire(uint32_t slab, unsigned size_class)
     delist(slab, size_class);
     atomic_store_explicit(&hk_meta_words()[slab], 0, memory_order_relaxed);
     atomic_store_explicit(&s->kind, HK_SLAB_NONE, memory_order_relaxed);
+    hk_count_along(&hk_slab_counts[size_class].gone, 1);
     hk_uncount(&hk_process.slabs_in_use, 1);
     hk_slabs_give(slab, 1);
 }

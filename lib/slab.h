@@ -36,6 +36,11 @@
 #define HK_SLAB_OWNER_MASK  (UINT64_C(0xffff) << HK_SLAB_OWNER_SHIFT)
 #define HK_SLAB_OUT_MASK    UINT64_C(0x1fff)
 
+/* Slabs that a class was given and gave back, ever. */
+extern struct hk_slab_counts {
+    hk_au64 made, gone;
+} hk_slab_counts[HK_CLASSES] HK_HIDDEN;
+
 /* A new slab for the class, owned by the heap, of which the first blocks (1..want of them) are taken: they
  * are put into end[-1], end[-2], ... *got says how many. The slab's number, or -1 without memory. */
 int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **end, unsigned *got);

@@ -1,5 +1,5 @@
 /*
- * doc_tables.c - prints docs/counters.md or docs/tunables.md from the tables.
+ * doc_tables.c - prints docs/counters.md, docs/tunables.md or docs/jemalloc.md from the tables.
  *
  * The pages are compared with what this prints, so a row without its line in the manual is an error.
  * Everything comes out of shm/schema.h; no counter or tunable is named here.
@@ -115,12 +115,65 @@ static int print_tunable_page(void)
     return 0;
 }
 
+/* ---- jemalloc's names ---- */
+
+static void print_name(const char *name, const char *type, const char *access, const char *help)
+{
+    char words[64];
+    size_t at = 0;
+    for (const char *from = type; *from != '\0' && at + 1 < sizeof words; from++)
+        words[at++] = (char)(*from >= 'A' && *from <= 'Z' ? *from + 32 : *from);
+    words[at] = '\0';
+    printf("| `%s` | %s | %s | %s |\n", name, words, access, help);
+}
+
+/* As jemalloc's manual writes it: what cannot be done is a dash. */
+static const char *access_words(const char *access)
+{
+    if (strncmp(access, "RW", 2) == 0)
+        return "rw";
+    return access[0] == 'R' ? "r-" : access[0] == 'W' ? "-w" : "--";
+}
+
+static int print_jemalloc_page(void)
+{
+    puts(
+        "# jemalloc's interface\n\n"
+        "Programs that are built for jemalloc call it by its own names. `libhakmem.so` and `libhakmem.a` have them, as\n"
+        "jemalloc(3) of release 5.3.0 describes them: such a program needs nothing but the preload, and its own figures\n"
+        "(`INFO memory` of redis and valkey) are this allocator's. Why, and what it costs, is in\n"
+        "[decisions/0012](decisions/0012-jemalloc-api.md).\n\n"
+        "## Blocks\n\n"
+        "`mallocx`, `rallocx`, `xallocx`, `sallocx`, `dallocx`, `sdallocx` and `nallocx`, with all of their flags.\n\n"
+        "- They lead to the same blocks as `malloc` and `free`, which they may be mixed with. Under `HAKMEM_HARDEN` they\n"
+        "  are checked, and the real size of a block is the size that was asked for.\n"
+        "- `MALLOCX_ARENA` and `MALLOCX_TCACHE` are accepted and change nothing: there is one arena, and a thread's cache\n"
+        "  is its own.\n"
+        "- A size of 0, which the manual leaves undefined, stands for 1. Without memory `errno` is ENOMEM.\n"
+        "- `xallocx` grows huge blocks where the addresses behind are free, others as far as their slab goes.\n\n"
+        "`malloc_message` is where `malloc_stats_print` writes for want of a function; messages about misuse go to\n"
+        "standard error as ever. `malloc_conf` and `MALLOC_CONF` are not read: `HAKMEM_TUNE` is.\n\n"
+        "## Names\n\n"
+        "What `mallctl`, `mallctlnametomib` and `mallctlbymib` answer, and what `malloc_stats_print` tells, as text or as\n"
+        "JSON (`J`). `#` is an integer: an arena, a size class. All figures are those of the last `epoch`. Names of\n"
+        "jemalloc(3) that are not here are not known, ENOENT: those of profiles, of mutexes, of extents and their hooks, and\n"
+        "`thread.allocated` and its kin, which would cost each `malloc` a count. All memory is arena 0's; 4096 and the\n"
+        "number that `arenas.narenas` gives stand for all arenas.\n"
+        "Made from [lib/mallctl.def](../lib/mallctl.def): change that file, not this page.\n\n"
+        "| name | type | | meaning here |\n| --- | --- | --- | --- |");
+#define HK_CTL(name, type, access, value, set, help) print_name(name, #type, access_words(#access), help);
+#include "lib/mallctl.def"
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "counters") == 0)
         return print_counter_page();
     if (argc == 2 && strcmp(argv[1], "tunables") == 0)
         return print_tunable_page();
-    fputs("usage: doc_tables counters|tunables\n", stderr);
+    if (argc == 2 && strcmp(argv[1], "jemalloc") == 0)
+        return print_jemalloc_page();
+    fputs("usage: doc_tables counters|tunables|jemalloc\n", stderr);
     return 2;
 }

@@ -1,0 +1,207 @@
+/*
+ * jemalloc_api.c - the calls that programs built for jemalloc make for blocks: mallocx, rallocx, xallocx,
+ * sallocx, dallocx, sdallocx and nallocx, as jemalloc(3) describes them. Its questions are lib/mallctl.h's.
+ *
+ * They lead to the blocks that malloc hands out, and mix with it freely. An arena or a cache that a caller
+ * names is accepted and changes nothing: docs/decisions/0012-jemalloc-api.md says why. A size of 0, which the
+ * manual leaves undefined, stands for 1.
+ */
+#include <string.h>
+
+#include "lib/alloc.h"
+#include "lib/big.h"
+#include "lib/clear.h"
+#include "lib/control.h"
+#include "lib/divert.h"
+#include "lib/mallctl.h"
+#include "lib/os.h"
+#include "lib/verify.h"
+
+#define LG_ALIGN_MASK 63
+#define ZERO          0x40
+
+/* Nothing below is in a header that programs of ours include: theirs is jemalloc's. */
+HK_EXPORT void *mallocx(size_t size, int flags);
+HK_EXPORT void *rallocx(void *p, size_t size, int flags);
+HK_EXPORT size_t xallocx(void *p, size_t size, size_t extra, int flags);
+HK_EXPORT size_t sallocx(const void *p, int flags);
+HK_EXPORT void dallocx(void *p, int flags);
+HK_EXPORT void sdallocx(void *p, size_t size, int flags);
+HK_EXPORT size_t nallocx(size_t size, int flags);
+
+static size_t alignment_in(int flags)
+{
+    size_t align = (size_t)1 << ((unsigned)flags & LG_ALIGN_MASK);
+    return align > HK_MIN_ALIGN ? align : HK_MIN_ALIGN;
+}
+
+static bool wants_zeros(int flags)
+{
+    return ((unsigned)flags & ZERO) != 0;
+}
+
+/* Makes the bytes of a block from one place to another read as zero. What is checked may have a guard behind
+ * it. */
+static void clear(char *p, size_t from, size_t to)
+{
+    if (to <= from)
+        return;
+    if (from % hk_page_bytes == 0 && to > HK_SMALL_MAX && !hk_is_diverted())
+        hk_clear(p + from, to - from);
+    else
+        memset(p + from, 0, to - from);
+}
+
+static void *take(const char *call, size_t size, size_t align, bool *zeroed)
+{
+    *zeroed = false;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        return hk_divert_alloc(call, size, align, zeroed);
+    if (size > HK_SMALL_MAX || align > HK_SMALL_MAX)
+        return hk_big_make(size, align, zeroed);
+    return align == HK_MIN_ALIGN ? hk_malloc(size) : hk_aligned(align, size);
+}
+
+static void *make(const char *call, size_t size, int flags)
+{
+    bool zeroed;
+    void *p = take(call, size != 0 ? size : 1, alignment_in(flags), &zeroed);
+    if (p != NULL && wants_zeros(flags) && !zeroed)
+        clear(p, 0, hk_usable(p));
+    return p;
+}
+
+void *mallocx(size_t size, int flags)
+{
+    return make("mallocx", size, flags);
+}
+
+/* ---- changing a block's size ---- */
+
+/* Whether realloc, wherever it goes, ends at a multiple of the alignment: big blocks begin a slab. */
+static bool realloc_aligns(const void *p, size_t size, size_t align)
+{
+    return align == HK_MIN_ALIGN ||
+           (size > HK_SMALL_MAX && align <= HK_SLAB_BYTES && hk_slab_of(p) < hk_arena_slabs());
+}
+
+static void *resize(void *p, size_t size)
+{
+    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_resize("rallocx", p, size) : hk_realloc(p, size);
+}
+
+/* All that the smaller of the two has: a caller may count on what is behind the size it asked for. */
+static void *replace(void *p, size_t had, size_t size, int flags)
+{
+    bool zeroed;
+    char *to = take("rallocx", size, alignment_in(flags), &zeroed);
+    if (to == NULL)
+        return NULL;
+    size_t has = hk_usable(to), kept = had < has ? had : has;
+    memcpy(to, p, kept);
+    if (wants_zeros(flags) && !zeroed)
+        clear(to, kept, has);
+    hk_free_told("rallocx", p, HK_ANY_SIZE, 1);
+    return to;
+}
+
+/* At least half of it stays in use, and what is known of it elsewhere does not change. */
+static bool may_stay(const void *p, size_t had, size_t size, size_t align)
+{
+    return size <= had && had / 2 < size && ((uintptr_t)p & (align - 1)) == 0 && !hk_is_diverted();
+}
+
+void *rallocx(void *p, size_t size, int flags)
+{
+    size_t align = alignment_in(flags);
+    if (p == NULL)
+        return make("rallocx", size, flags);
+    if (size == 0)
+        size = 1;
+    bool aligns = realloc_aligns(p, size, align);
+    if (aligns && !wants_zeros(flags))
+        return resize(p, size);
+    size_t had = hk_usable(p);
+    if (may_stay(p, had, size, align))
+        return p;
+    if (!aligns || size < had)
+        return replace(p, had, size, flags);
+    void *to = resize(p, size);
+    if (to != NULL)
+        clear(to, had, hk_usable(to));
+    return to;
+}
+
+static bool resize_big_here(void *p, uint32_t slab, size_t size)
+{
+    hk_control_notice_fork();
+    bool is_done = hk_big_resize_here(p, slab, size);
+    hk_verify_big(p);
+    hk_control_tick();
+    return is_done;
+}
+
+/* Small blocks have the size of their class, and the C library's what it gave them. */
+static void resize_here(void *p, size_t had, size_t size, size_t most)
+{
+    size_t slab = hk_slab_of(p);
+    if (slab >= hk_arena_slabs() || hk_meta_of(slab) != 0)
+        return;
+    if ((most > had || most < had) && resize_big_here(p, (uint32_t)slab, most))
+        return;
+    if (size > had)
+        (void)resize_big_here(p, (uint32_t)slab, size);
+}
+
+size_t xallocx(void *p, size_t size, size_t extra, int flags)
+{
+    size_t had = hk_usable(p), most, align = alignment_in(flags);
+    if (p == NULL || size > HK_MAX_REQUEST || ((uintptr_t)p & (align - 1)) != 0)
+        return had;
+    if (size == 0)
+        size = 1;
+    if (__builtin_add_overflow(size, extra, &most) || most > HK_MAX_REQUEST)
+        most = HK_MAX_REQUEST;
+    if (HK_UNLIKELY(hk_is_diverted()))
+        hk_divert_resize_here("xallocx", p, size, most);
+    else
+        resize_here(p, had, size, most);
+    size_t has = hk_usable(p);
+    if (wants_zeros(flags))
+        clear(p, had, has);
+    return has;
+}
+
+/* ---- the others ---- */
+
+size_t sallocx(const void *p, int flags)
+{
+    (void)flags;
+    return hk_usable(p);
+}
+
+void dallocx(void *p, int flags)
+{
+    (void)flags;
+    hk_free_told("dallocx", p, HK_ANY_SIZE, 1);
+}
+
+void sdallocx(void *p, size_t size, int flags)
+{
+    hk_free_told("sdallocx", p, size, alignment_in(flags));
+}
+
+/* A checked block is as long as was asked for, so that what this says is never more than there is. */
+size_t nallocx(size_t size, int flags)
+{
+    size_t align = alignment_in(flags);
+    if (size > HK_CTL_LARGEST || align > HK_CTL_LARGEST)
+        return 0;
+    if (size == 0)
+        size = 1;
+    if (hk_hardens(HK_HARDEN_ALL))
+        return size;
+    if (size > HK_SMALL_MAX || align > HK_SMALL_MAX)
+        return hk_round_up(size, hk_page_bytes);
+    return hk_classes[hk_class_of_size(hk_round_up(size, align))].bytes;
+}
