@@ -180,7 +180,8 @@ disable_new_services() {
     done
 }
 
-# Reads the status lines of apt-get: on a terminal one line that moves, elsewhere one at each tenth or after some seconds.
+# Reads the status lines of apt-get: on a terminal one line that moves, elsewhere one at each tenth or after
+# some seconds.
 show_progress() {
     local line step percent tenth before='' last=$SECONDS moving=0
     while IFS= read -r line; do
@@ -233,8 +234,8 @@ update_lists() {
     say "dev: going on with the package lists that are there"
 }
 
-# Moves from optional to unfit what apt cannot install beside the rest: in a release that moves, some package often waits for
-# another.
+# Moves from optional to unfit what apt cannot install beside the rest: in a release that moves, some package often
+# waits for another.
 drop_uninstallable() {
     local name kept=()
     for name in "${optional[@]}"; do
@@ -297,7 +298,8 @@ need() {
         hold_services
         update_lists
         decide "$@"
-        [[ ${#lacking[@]} -eq 0 ]] || die "$(release_name) has no package $(printf '%s; ' "${lacking[@]}" | sed 's/; $//')"
+        [[ ${#lacking[@]} -eq 0 ]] ||
+            die "$(release_name) has no package $(printf '%s; ' "${lacking[@]}" | sed 's/; $//')"
         if [[ $((${#required[@]} + ${#optional[@]})) -gt 0 ]]; then
             new=("${required[@]}" "${optional[@]}")
             install_packages || accept_installed "$@"

@@ -21,7 +21,8 @@ TABLES = [
 ]
 
 LONG = process(4343, comm="x" * 15, unit="a-very-long-name-of-a-unit@with-an-instance.service",
-               program="/usr/lib/a/very/long/path/to/some/program/of/this/host", exe="/usr/lib/other", label="blue-" * 12)
+               program="/usr/lib/a/very/long/path/to/some/program/of/this/host", exe="/usr/lib/other",
+               label="blue-" * 12)
 DEAD = process(4444, state="dead", ended={"age_s": 12, "how": "exited"}, rss_bytes=None, user=None, unit=None)
 
 

@@ -40,7 +40,8 @@ shift
 for name in "$@"; do
     version=$(awk -v name="$name" '$1 == name { print $2 }' "$FAKE/known")
     if [ -n "$version" ]; then
-        printf '%s:\\n  Installed: (none)\\n  Candidate: %s\\n  Version table:\\n     %s 500\\n' "$name" "$version" "$version"
+        printf '%s:\\n  Installed: (none)\\n  Candidate: %s\\n' "$name" "$version"
+        printf '  Version table:\\n     %s 500\\n' "$version"
     fi
 done
 """,
@@ -279,7 +280,8 @@ class Lists(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^cmake +installed +building$")
 
     def test_what_it_does_not_take(self):
-        for words, said in ((["nosuch"], "no such group 'nosuch'"), (["--list", "--for", "plan9"], "no names for 'plan9'"),
+        for words, said in ((["nosuch"], "no such group 'nosuch'"),
+                            (["--list", "--for", "plan9"], "no names for 'plan9'"),
                             (["--list", "--for"], "takes debian, ubuntu or fedora"), (["--lst"], "no option '--lst'"),
                             (["--for", "fedora"], "goes with --list"), (["build", "test"], "one group")):
             done = self.dev(*words)

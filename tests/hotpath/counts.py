@@ -104,7 +104,8 @@ def main():
     rows = {size: slopes(program, library, size) for size in SIZES}
     if os.path.exists(golden) or os.environ.get("HAKMEM_UPDATE_GOLDEN") == "1":
         return check(golden, table(rows), "counts.py")
-    print(f"no counts of this compiler are kept ({os.path.basename(golden)}): only its bounds are checked\n{table(rows)}"
+    print(f"no counts of this compiler are kept ({os.path.basename(golden)}): only its bounds are checked\n"
+          f"{table(rows)}"
           "HAKMEM_UPDATE_GOLDEN=1 ./dev test -R hotpath keeps them")
     return within_bounds(rows)
 
