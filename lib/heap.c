@@ -32,12 +32,10 @@ static __thread bool late __attribute__((tls_model("initial-exec")));
 static __thread bool forked
     __attribute__((tls_model("initial-exec"))); /* with own_heap; nothing done since */
 
-enum heap_state { HEAP_NONE = 0, HEAP_LIVE = 1, HEAP_POOLED = 2, HEAP_LOST = 3, HEAP_SHARED = 4 };
-
-static _Atomic(uint8_t) states[HK_MAX_HEAPS + 1];
+_Atomic(uint8_t) hk_heap_states[HK_MAX_HEAPS + 1];
 static hk_au32 pool_next[HK_MAX_HEAPS + 1];
 static hk_au64 pool; /* tag << 32 | id */
-static hk_au32 heap_count;
+hk_au32 hk_heaps_made;
 
 static pthread_key_t end_key;
 static _Atomic(bool) end_key_made;
@@ -70,19 +68,19 @@ static unsigned pool_pop(void)
 
 unsigned hk_heap_count(void)
 {
-    return atomic_load_explicit(&heap_count, memory_order_acquire);
+    return atomic_load_explicit(&hk_heaps_made, memory_order_acquire);
 }
 
 static struct hk_heap *heap_new(void)
 {
-    unsigned id = atomic_load(&heap_count);
+    unsigned id = atomic_load(&hk_heaps_made);
     do {
         if (id == HK_MAX_HEAPS)
             return NULL;
         /* Mapped first: whoever counts this heap may look at it. */
         if (hk_arena_map_heap(id + 1, HK_HEAP_STRIDE) != 0)
             return NULL;
-    } while (!atomic_compare_exchange_weak(&heap_count, &id, id + 1));
+    } while (!atomic_compare_exchange_weak(&hk_heaps_made, &id, id + 1));
     struct hk_heap *heap = hk_heap_at(id + 1);
     heap->id = id + 1;
     hk_bin_init(heap);
@@ -96,7 +94,7 @@ static struct hk_heap *heap_from_pool(void)
         return NULL;
     struct hk_heap *heap = hk_heap_at(id);
     hk_uncount(&hk_process.heaps_pooled, 1);
-    if (atomic_load(&states[id]) == HEAP_LOST)
+    if (atomic_load(&hk_heap_states[id]) == HK_HEAP_LOST)
         hk_heap_recount(heap);
     return heap;
 }
@@ -124,7 +122,7 @@ static struct hk_heap *attach(void)
         heap = heap_new();
     if (heap == NULL)
         return NULL;
-    atomic_store(&states[heap->id], HEAP_LIVE);
+    atomic_store(&hk_heap_states[heap->id], HK_HEAP_LIVE);
     hk_count(&hk_process.heaps_live, 1);
     uint64_t attaches = atomic_load_explicit(&heap->attaches, memory_order_relaxed);
     atomic_store_explicit(&heap->attaches, attaches + 1, memory_order_relaxed);
@@ -178,7 +176,7 @@ static void thread_ends(void *arg)
     hk_uncount(&hk_process.heaps_live, 1);
     hk_count(&hk_process.heaps_pooled, 1);
     hk_publish_detach(heap);
-    atomic_store(&states[heap->id], HEAP_POOLED);
+    atomic_store(&hk_heap_states[heap->id], HK_HEAP_POOLED);
     pool_push(heap->id);
 }
 
@@ -198,7 +196,7 @@ struct hk_heap *hk_heap_late_take(void)
     if (late_heap.heap == NULL) {
         struct hk_heap *heap = heap_new();
         if (heap != NULL) {
-            atomic_store(&states[heap->id], HEAP_SHARED);
+            atomic_store(&hk_heap_states[heap->id], HK_HEAP_SHARED);
             hk_publish_attach(heap);
             late_heap.heap = heap;
         }
@@ -219,12 +217,12 @@ void hk_heap_late_drop(void)
 
 bool hk_heap_used(unsigned id)
 {
-    return atomic_load_explicit(&states[id], memory_order_acquire) != HEAP_NONE;
+    return atomic_load_explicit(&hk_heap_states[id], memory_order_acquire) != HK_HEAP_NONE;
 }
 
 bool hk_heap_live(unsigned id)
 {
-    return atomic_load_explicit(&states[id], memory_order_relaxed) == HEAP_LIVE;
+    return atomic_load_explicit(&hk_heap_states[id], memory_order_relaxed) == HK_HEAP_LIVE;
 }
 
 unsigned hk_heaps_behind(uint64_t generation)
@@ -245,7 +243,7 @@ static void pool_lost(unsigned count, unsigned own)
     for (unsigned id = 1; id <= count; id++) {
         if (id == own || !hk_heap_live(id))
             continue;
-        atomic_store(&states[id], HEAP_LOST);
+        atomic_store(&hk_heap_states[id], HK_HEAP_LOST);
         pool_push(id);
         lost++;
     }
@@ -278,4 +276,16 @@ void hk_heap_after_fork(void)
         own_heap->slot = NULL;
     forked = own_heap != NULL;
     hk_tls_heap = HK_EMPTY_HEAP;
+}
+
+/* The heap a thread holds, which is not always the one that malloc sees. */
+intptr_t hk_heap_from_thread(void)
+{
+#if defined(__x86_64__)
+    const char *thread; /* what it points to begins with its own address */
+    __asm__("mov %%fs:0, %0" : "=r"(thread));
+#else
+    const char *thread = __builtin_thread_pointer();
+#endif
+    return (const char *)&own_heap - thread;
 }

@@ -150,6 +150,22 @@ struct hk_heap *hk_heap_own(void);
 struct hk_heap *hk_heap_late_take(void);
 void hk_heap_late_drop(void);
 
+enum hk_heap_state {
+    HK_HEAP_NONE = 0,
+    HK_HEAP_LIVE = 1,
+    HK_HEAP_POOLED = 2,
+    HK_HEAP_LOST = 3,
+    HK_HEAP_SHARED = 4
+};
+
+/* By id; and how many heaps were made. */
+extern _Atomic(uint8_t) hk_heap_states[HK_MAX_HEAPS + 1] HK_HIDDEN;
+extern hk_au32 hk_heaps_made HK_HIDDEN;
+
+/* From a thread's pointer (fs on x86-64, tpidr_el0 on aarch64) to the word that points to its heap, in every
+ * thread. For debuggers. */
+intptr_t hk_heap_from_thread(void);
+
 /* Heaps ever made: ids 1..this. */
 unsigned hk_heap_count(void);
 

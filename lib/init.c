@@ -6,6 +6,7 @@
 
 #include "lib/arena.h"
 #include "lib/control.h"
+#include "lib/describe.h"
 #include "lib/divert.h"
 #include "lib/early.h"
 #include "lib/fork.h"
@@ -73,6 +74,7 @@ __attribute__((constructor(101))) static void start(void)
     hk_control_init(trust_env);
     hk_heap_init();
     hk_fork_init();
+    hk_describe_begin();
     if (ok || hk_options_get()->publish != HK_PUBLISH_START)
         hk_publish_start(trust_env);
     (void)atexit(at_exit);

@@ -37,6 +37,13 @@ union hk_side {
 
 HK_STATIC_ASSERT(HK_SMALL_MAX + 1 < HK_SIDE_HELD, "sizes and states share 16 bits");
 
+struct hk_side_table {
+    union hk_side slabs[HK_SLABS_PER_SUPERSLAB];
+};
+
+/* One for each SuperSlab there may be; NULL where nothing is checked. */
+extern _Atomic(struct hk_side_table *) *hk_side_tables HK_HIDDEN;
+
 /* Maps what leads to the tables. false: no memory. Called once, before the others. */
 bool hk_side_init(void);
 

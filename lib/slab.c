@@ -9,13 +9,13 @@
 #include "lib/superslab.h"
 #include "lib/verify_parts.h"
 
-#define LIVE        (UINT64_C(1) << 63)
-#define OWNED       (UINT64_C(1) << 62)
-#define CLASS_SHIFT 56
-#define CLASS_MASK  (UINT64_C(63) << CLASS_SHIFT)
-#define OWNER_SHIFT 40
-#define OWNER_MASK  (UINT64_C(0xffff) << OWNER_SHIFT)
-#define OUT_MASK    UINT64_C(0x1fff)
+#define LIVE        HK_SLAB_LIVE
+#define OWNED       HK_SLAB_OWNED
+#define CLASS_SHIFT HK_SLAB_CLASS_SHIFT
+#define CLASS_MASK  HK_SLAB_CLASS_MASK
+#define OWNER_SHIFT HK_SLAB_OWNER_SHIFT
+#define OWNER_MASK  HK_SLAB_OWNER_MASK
+#define OUT_MASK    HK_SLAB_OUT_MASK
 
 HK_STATIC_ASSERT(HK_SLAB_BYTES / HK_MIN_ALIGN <= OUT_MASK, "out has 13 bits");
 HK_STATIC_ASSERT(HK_CLASSES <= 64, "a class is 6 bits");

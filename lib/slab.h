@@ -28,6 +28,14 @@
 
 #include "lib/arena.h"
 
+#define HK_SLAB_LIVE        (UINT64_C(1) << 63)
+#define HK_SLAB_OWNED       (UINT64_C(1) << 62)
+#define HK_SLAB_CLASS_SHIFT 56
+#define HK_SLAB_CLASS_MASK  (UINT64_C(63) << HK_SLAB_CLASS_SHIFT)
+#define HK_SLAB_OWNER_SHIFT 40
+#define HK_SLAB_OWNER_MASK  (UINT64_C(0xffff) << HK_SLAB_OWNER_SHIFT)
+#define HK_SLAB_OUT_MASK    UINT64_C(0x1fff)
+
 /* A new slab for the class, owned by the heap, of which the first blocks (1..want of them) are taken: they
  * are put into end[-1], end[-2], ... *got says how many. The slab's number, or -1 without memory. */
 int64_t hk_slab_new(unsigned owner, unsigned size_class, unsigned want, void **end, unsigned *got);

@@ -28,3 +28,19 @@ install(CODE "
   configure_file(${PROJECT_SOURCE_DIR}/packaging/hakmem.pc.in ${PROJECT_BINARY_DIR}/hakmem.pc @ONLY)
   file(INSTALL ${PROJECT_BINARY_DIR}/hakmem.pc DESTINATION \${HAKMEM_LIBDIR}/pkgconfig
     PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)" COMPONENT dev)
+
+# The commands for gdb, which loads by itself what lies in its auto-load folder at the path of a library. Written at
+# install time too. A gdb of another prefix than the library's does not look there: it is told to (docs/debugging.md).
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/packaging/gdb/hakmem_gdb DESTINATION ${CMAKE_INSTALL_DATADIR}/hakmem/gdb
+  COMPONENT lib FILES_MATCHING PATTERN "*.py" PATTERN __pycache__ EXCLUDE)
+install(CODE "
+  set(libdir \"${CMAKE_INSTALL_LIBDIR}\")
+  set(HAKMEM_GDB_DIR \"${CMAKE_INSTALL_DATADIR}/hakmem/gdb\")
+  set(datadir \"${CMAKE_INSTALL_DATADIR}\")
+  foreach(dir libdir HAKMEM_GDB_DIR datadir)
+    cmake_path(ABSOLUTE_PATH \${dir} BASE_DIRECTORY \${CMAKE_INSTALL_PREFIX} NORMALIZE)
+  endforeach()
+  set(script libhakmem.so.${PROJECT_VERSION}-gdb.py)
+  configure_file(${PROJECT_SOURCE_DIR}/packaging/gdb/libhakmem-gdb.py ${PROJECT_BINARY_DIR}/\${script} @ONLY)
+  file(INSTALL ${PROJECT_BINARY_DIR}/\${script} DESTINATION \${datadir}/gdb/auto-load\${libdir}
+    PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)" COMPONENT lib)

@@ -88,10 +88,21 @@ class InstallTest(unittest.TestCase):
         said = run("cat", "/proc/self/maps", env={**os.environ, "LD_PRELOAD": self.library})
         self.assertIn(os.path.realpath(self.library), said)
 
+    def test_gdb_loads_its_commands(self):
+        folder = f"{self.prefix}/share/gdb/auto-load"
+        script = f"{folder}{os.path.realpath(self.library)}-gdb.py"
+        self.assertTrue(os.path.isfile(script), glob.glob(f"{folder}/**/*.py", recursive=True))
+        if not shutil.which("gdb"):
+            self.skipTest("no gdb")
+        said = run("gdb", "-nx", "-batch", "-iex", f"set auto-load scripts-directory {folder}", "-iex",
+                   f"add-auto-load-safe-path {self.prefix}", self.library, "-ex", "help hakmem what")
+        self.assertIn("hakmem what POINTER: what an address is", said)
+        self.assertEqual(glob.glob(f"{self.prefix}/share/**/__pycache__", recursive=True), [])
+
     def test_no_path_of_the_build_folder(self):
         """What is installed for building with says nothing about where it was built."""
         for name in glob.glob(f"{self.prefix}/**/*", recursive=True):
-            if os.path.isfile(name) and name.endswith((".cmake", ".pc", ".h")):
+            if os.path.isfile(name) and name.endswith((".cmake", ".pc", ".h", ".py")):
                 with open(name, encoding="utf-8") as file:
                     text = file.read()
                 self.assertNotIn(BUILD, text, name)

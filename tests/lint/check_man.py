@@ -17,7 +17,7 @@ import tree
 
 PAGES = ["hakmemctl.1", "hakmem.3", "hakmemd.json.5", "hakmem-segment.5", "hakmem-api.7", "hakmemd.8"]
 # Other people's pages that ours lead to.
-FOREIGN = {"dlmopen(3)", "dlopen(3)", "dlsym(3)", "ld.so(8)", "malloc(3)", "memfd_create(2)",
+FOREIGN = {"dlmopen(3)", "dlopen(3)", "dlsym(3)", "gdb(1)", "ld.so(8)", "malloc(3)", "memfd_create(2)",
            "pread(2)", "sd_notify(3)", "systemd(1)", "systemd.exec(5)"}
 REFERENCE = re.compile(r"^\.(?:.* )?Xr (\S+) (\d)", re.MULTILINE)
 VARIABLE = re.compile(r'getenv\("(HAKMEM_[A-Z_]+)"\)|#define \w+_ENV\s+"(HAKMEM_[A-Z_]+)"')

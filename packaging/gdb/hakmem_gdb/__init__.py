@@ -1,0 +1,1 @@
+"""hakmem's heap for gdb. See libhakmem-gdb.py, which loads this."""

@@ -1,0 +1,27 @@
+/*
+ * impostor.c - a program that describes itself as hakmem does, but in a format to come (argument 1), or not
+ * as a description begins.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct {
+    char magic[16];
+    uint32_t format;
+    uint32_t rest[64];
+} hakmem_description;
+
+int main(int argc, char **argv)
+{
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+    memcpy(hakmem_description.magic, argc > 1 && atoi(argv[1]) == 1 ? "hakmem describes" : "something else..",
+           16);
+    hakmem_description.format = 99;
+    if (write(STDOUT_FILENO, "ready\n", 6) != 6)
+        return 1;
+    for (;;)
+        pause();
+}
