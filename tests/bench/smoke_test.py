@@ -183,8 +183,8 @@ class Runner(unittest.TestCase):
                     continue
                 served_by = row["allocators"][name]["samples"][0]["allocator"]
                 self.assertIn(library, served_by, row["name"])
-            self.assertIn(f"| {row['name']}, {row['unit']} |", contents["markdown"])
             if not unfit & {(row["name"], "glibc"), (row["name"], "hakmem")}:
+                self.assertIn(f"| {row['name']}, {row['unit']} |", contents["markdown"])
                 self.assertTrue(any(t.startswith(f"{row['name']}, hakmem: ") for t in titles), row["name"])
         self.assertIn("(samples.svg)", contents["markdown"])
         shown = contents["markdown"].replace("\n![Speed of each allocator in each row, glibc = 1](samples.svg)\n", "")

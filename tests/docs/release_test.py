@@ -30,7 +30,9 @@ class Release(unittest.TestCase):
             (self.dir / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SOURCE / name, self.dir / name)
         (self.dir / "CHANGELOG.md").write_text("# Changelog\n" + NEWS, encoding="utf-8")
-        for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        # Newer ones tidy up in the background, in a folder that is being removed.
+        for words in (["init", "-q", "-b", "main"], ["config", "maintenance.auto", "false"], ["config", "gc.auto", "0"],
+                      ["add", "-A"], ["commit", "-q", "-m", "all"]):
             self.git(*words)
         self.before = self.version()
 
