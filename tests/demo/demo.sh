@@ -158,7 +158,8 @@ echo "  filled             $(mib "$grown") MiB resident"
 echo "  after FLUSHALL     $(mib "$freed") MiB: it goes back by itself, but for slabs that (now larger) bins hold"
 released=$(jq '.results[0].released_bytes' "$dir/trim.json")
 echo "  hakmemctl trim     $(mib "$trimmed") MiB: $(mib "$released") MiB more, bins emptied"
-jq -en "$freed < $grown / 2 and $trimmed <= $freed" >/dev/null || die "memory should have gone back"
+# redis asks for all of it itself, by jemalloc's name for that; the pings may have needed a little since.
+jq -en "$freed < $grown / 2 and $trimmed <= $freed + 1048576" >/dev/null || die "memory should have gone back"
 
 step "The end"
 redis shutdown nosave || true
