@@ -93,7 +93,7 @@ static bool is_anothers(const char *dir, uid_t uid)
 static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
 {
     const char *dir = doctor->session->client.dir;
-    char other[PATH_MAX + 16], first[PATH_MAX + 16] = "";
+    char other[PATH_MAX + 16], first[sizeof other] = "";
     bool ours = false;
     for (unsigned i = 0; hk_suspect_dir(s, i, other, sizeof other); i++) {
         if (hk_suspect_same_dir(s, other, dir)) {
@@ -107,7 +107,8 @@ static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
                            "its user has a daemon in %s, which is not asked", other);
             return true;
         }
-        snprintf(first, sizeof first, "%s", first[0] ? first : other);
+        if (i == 0)
+            memcpy(first, other, sizeof first);
     }
     if (!ours)
         hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,

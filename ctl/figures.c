@@ -53,8 +53,10 @@ static void add_part(struct hk_table *table, const char *sign, const char *name,
 
 void hk_figures_memory(const struct hk_out *out, const cJSON *gauges, double rss_bytes)
 {
-    static const struct hk_column columns[] = {
-        {.title = ""}, {.title = ""}, {.title = "", .align = HK_ALIGN_RIGHT}, {.title = "", .narrow = 12}};
+    static const struct hk_column columns[] = {{.title = ""},
+                                               {.title = ""},
+                                               {.title = "", .align = HK_ALIGN_RIGHT},
+                                               {.title = "", .rank = 1, .narrow = 24}};
     double mapped = hk_json_number(gauges, HK_KEY_PROCESS(mapped_bytes)), sum = 0;
     double budget = hk_json_number(gauges, HK_KEY_PROCESS(retain_budget_bytes));
     unsigned scale = hk_units_byte_scale(fmax(mapped, rss_bytes));

@@ -227,6 +227,8 @@ static void open_and_look(struct hk_program *program, const struct hk_program_pl
         close(fd);
     } else if (errno == ENOENT || errno == ENOTDIR) {
         find(program, HK_PROGRAM_NOT_THERE, depth ? path : "");
+    } else if (errno == EISDIR) {
+        find(program, HK_PROGRAM_NOT_EXECUTABLE, "");
     }
 }
 

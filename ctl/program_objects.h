@@ -43,8 +43,8 @@ const char *hk_allocator_name(enum hk_allocator allocator);
 void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *place,
                      const struct hk_elf *program, const char *path);
 
-/* Opens a file as it is seen inside of root ("": everywhere), without a link leading out of it. A descriptor,
- * or -1 with errno. */
+/* Opens a regular file as it is seen inside of root ("": everywhere), without a link leading out of it. A
+ * descriptor, or -1 with errno, EISDIR for what is no regular file, which is not opened. */
 int hk_open_below(const char *root, const char *path);
 
 #endif

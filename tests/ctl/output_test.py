@@ -118,6 +118,12 @@ class Tables(Case):
             if name.endswith("_total"):
                 self.assertIn("  " + name[:-len("_total")].replace("_", " ") + " ", out)
 
+    def test_narrow_pages_have_figures_and_no_scraps_of_words(self):
+        for words in (["stats", "4242"], ["stats", "host"]):
+            page = self.must(*words, "--width", "40").split("Counters")[0]
+            self.assertIn("partly used slabs", page)
+            self.assertNotIn("\u2026", page[page.index("Memory"):])
+
     def test_tuned_values_stand_out(self):
         self.assertIn("none", self.must("stats", "4242").split("differ from their defaults")[1])
         self.daemon.values = {"retain_bytes": 64 << 20}

@@ -148,6 +148,34 @@ class Kinds(Case):
                           "-lm1", f"-Wl,-rpath-link,{self.dir}")
         self.assertEqual(self.run_it("--", moved, LD_LIBRARY_PATH=self.dir)[0], 126)
 
+    @unittest.skipUnless(shutil.which("strace"), "no strace here")
+    def test_what_a_program_names_is_opened_only_if_it_is_a_file(self):
+        """A needed library and an interpreter that are FIFOs: to open a device would do what the device does."""
+        self.stub("libf.so", "nothing")
+        program = self.make("names", PLAIN, "-Wl,-rpath,$ORIGIN", "-Wl,--no-as-needed", f"-L{self.dir}", "-lf")
+        units = os.path.join(self.dir, "root", "etc/systemd/system")
+        os.makedirs(units)
+        os.makedirs(os.path.join(self.dir, "root", "opt"))
+        os.makedirs(os.path.join(self.dir, "root", "usr/lib"))
+        shutil.copy(self.library, os.path.join(self.dir, "root", "usr/lib/libhakmem.so"))
+        shutil.copy(program, os.path.join(self.dir, "root", "opt"))
+        os.mkfifo(os.path.join(self.dir, "root", "opt/libf.so"))
+        script = self.write("root/opt/script", b"#!/opt/libf.so\n")
+        trace = os.path.join(self.dir, "trace")
+        for name, said in (("names", ""), ("script", "it may not be executed")):
+            with open(os.path.join(units, f"{name}.service"), "w", encoding="utf-8") as f:
+                f.write(f"[Service]\nExecStart=/opt/{name}\n")
+            _, out, err = self.ctl("-e", "trace=file", "-o", trace, TOOL, "enable", "--root",
+                                   os.path.join(self.dir, "root"), name, tool="strace")
+            with open(trace, encoding="utf-8") as f:
+                opens = [line for line in f if "/libf.so" in line]
+            if not opens and "wrote" not in out:
+                self.skipTest("nothing can be traced here: " + err)
+            self.assertTrue(opens)
+            self.assertEqual([line for line in opens if "O_PATH" not in line], [])
+            self.assertIn(said, err)
+        self.assertTrue(os.path.exists(script))
+
     def test_linked_with_hakmem(self):
         source = OWN + "const char *hakmem_version(void) { return \"\"; }\n"
         self.silent(self.make("linked", source))
