@@ -92,26 +92,6 @@ static bool is_same_machine(const struct hk_program_place *place, const struct h
     return same;
 }
 
-static void judge_sanitizers(struct hk_program *program, const struct hk_objects *objects)
-{
-    static const enum hk_program_id needed[] = {[HK_SANITIZER_ASAN] = HK_PROGRAM_ASAN,
-                                                [HK_SANITIZER_TSAN] = HK_PROGRAM_TSAN,
-                                                [HK_SANITIZER_MSAN] = HK_PROGRAM_MSAN,
-                                                [HK_SANITIZER_LSAN] = HK_PROGRAM_LSAN};
-    bool held = false;
-    for (unsigned i = 0; i < HK_SANITIZERS; i++) {
-        if (objects->sanitizer_needed[i])
-            find(program, needed[i], "");
-        held |= objects->sanitizer_held[i];
-    }
-    if (objects->sanitizer_held[HK_SANITIZER_MSAN])
-        find(program, HK_PROGRAM_MSAN, "");
-    else if (held)
-        find(program, HK_PROGRAM_SANITIZER, "");
-    else if (objects->own_malloc && objects->own_free)
-        find(program, HK_PROGRAM_OWN_MALLOC, "");
-}
-
 /* It preloads into the program that it is given. */
 static bool is_dynamic_linker(const char *path)
 {
@@ -121,7 +101,10 @@ static bool is_dynamic_linker(const char *path)
 
 static void judge_objects(struct hk_program *program, const struct hk_objects *objects)
 {
-    judge_sanitizers(program, objects);
+    if (objects->sanitizer)
+        find(program, HK_PROGRAM_SANITIZER, objects->sanitizer);
+    else if (objects->own_malloc && objects->own_free)
+        find(program, HK_PROGRAM_OWN_MALLOC, "");
     for (unsigned i = 0; i < HK_ALLOCATORS; i++) {
         bool served = i == HK_ALLOCATOR_JEMALLOC && objects->jemalloc_is_served;
         enum hk_program_id id = i != HK_ALLOCATOR_JEMALLOC ? HK_PROGRAM_OTHER_API

@@ -81,22 +81,33 @@ int hk_open_below(const char *root, const char *path)
 struct shown {
     uint64_t asked, defined; /* bits of rows */
     bool own_malloc, own_free, linked;
-    bool sanitizer[HK_SANITIZERS];
+    const char *sanitizer;
+};
+
+/* Sanitizers that bring an allocator: the library of the runtime, and what a program that it is linked into
+ * defines. */
+static const struct {
+    const char *library, *symbol, *name;
+} sanitizers[] = {
+    {"libasan.so", "__asan_init", "AddressSanitizer"},
+    {"libclang_rt.asan", "__asan_init", "AddressSanitizer"},
+    {"libhwasan.so", "__hwasan_init", "HWAddressSanitizer"},
+    {"libclang_rt.hwasan", "__hwasan_init", "HWAddressSanitizer"},
+    {"libtsan.so", "__tsan_init", "ThreadSanitizer"},
+    {"libclang_rt.tsan", "__tsan_init", "ThreadSanitizer"},
+    {"libclang_rt.msan", "__msan_init", "MemorySanitizer"},
+    {"liblsan.so", "__lsan_init", "LeakSanitizer"},
 };
 
 static void take_definition(struct shown *shown, const char *name)
 {
-    static const char *const runtimes[HK_SANITIZERS] = {
-        [HK_SANITIZER_ASAN] = "__asan_init",
-        [HK_SANITIZER_TSAN] = "__tsan_init",
-        [HK_SANITIZER_MSAN] = "__msan_init",
-        [HK_SANITIZER_LSAN] = "__lsan_init",
-    };
     shown->own_malloc |= strcmp(name, "malloc") == 0;
     shown->own_free |= strcmp(name, "free") == 0;
     shown->linked |= strcmp(name, "hakmem_version") == 0;
-    for (unsigned i = 0; i < HK_SANITIZERS; i++)
-        shown->sanitizer[i] |= strcmp(name, runtimes[i]) == 0;
+    for (unsigned i = 0; i < HK_COUNT_OF(sanitizers) && name[0] == '_'; i++) {
+        if (strcmp(name, sanitizers[i].symbol) == 0)
+            shown->sanitizer = sanitizers[i].name;
+    }
 }
 
 /* Most names of large programs are C++'s: they are not compared with each row. */
@@ -172,16 +183,9 @@ static void dirname_of(const char *path, char buf[PATH_MAX])
 
 static void note_sanitizer(struct hk_objects *objects, const char *library)
 {
-    static const struct {
-        const char *beginning;
-        enum hk_sanitizer sanitizer;
-    } known[] = {{"libasan.so", HK_SANITIZER_ASAN},        {"libclang_rt.asan", HK_SANITIZER_ASAN},
-                 {"libtsan.so", HK_SANITIZER_TSAN},        {"libclang_rt.tsan", HK_SANITIZER_TSAN},
-                 {"liblsan.so", HK_SANITIZER_LSAN},        {"libhwasan.so", HK_SANITIZER_ASAN},
-                 {"libclang_rt.hwasan", HK_SANITIZER_ASAN}};
-    for (unsigned i = 0; i < HK_COUNT_OF(known); i++) {
-        if (strncmp(library, known[i].beginning, strlen(known[i].beginning)) == 0)
-            objects->sanitizer_needed[known[i].sanitizer] = true;
+    for (unsigned i = 0; i < HK_COUNT_OF(sanitizers); i++) {
+        if (strncmp(library, sanitizers[i].library, strlen(sanitizers[i].library)) == 0)
+            objects->sanitizer = sanitizers[i].name;
     }
 }
 
@@ -314,7 +318,8 @@ void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *
     objects->own_malloc = shown.own_malloc;
     objects->own_free = shown.own_free;
     objects->linked = shown.linked;
-    memcpy(objects->sanitizer_held, shown.sanitizer, sizeof shown.sanitizer);
+    if (shown.sanitizer)
+        objects->sanitizer = shown.sanitizer;
     for (unsigned a = 0; a < HK_ALLOCATORS; a++)
         note_rows(objects->holds[a], hk_allocator_name(a), shown.defined & rows_of(a));
     for (unsigned i = 0; i < search.count; i++)

@@ -29,10 +29,10 @@ struct hk_objects {
              [HK_PROGRAM_ABOUT_BYTES]; /* who asks for that allocator's functions, and which; or "" */
     char holds[HK_ALLOCATORS][HK_PROGRAM_ABOUT_BYTES]; /* which of them the program itself defines; or "" */
     bool jemalloc_is_served;                           /* all that is asked of jemalloc's is in the library */
-    bool sanitizer_needed[HK_SANITIZERS];              /* as a library */
-    bool sanitizer_held[HK_SANITIZERS];                /* linked into the program */
-    bool own_malloc, own_free;                         /* the program defines them */
-    bool linked;                                       /* with hakmem */
+    const char
+        *sanitizer; /* the one that brings an allocator, needed as a library or linked in; NULL: none */
+    bool own_malloc, own_free; /* the program defines them */
+    bool linked;               /* with hakmem */
 };
 
 /* Name of an allocator. */
