@@ -9,7 +9,9 @@ import subprocess
 import unittest
 
 from fake_daemon import FakeDaemon
-from tool import TOOL, Case, environment
+from tool import BUILD, TOOL, Case, environment
+
+LIBRARY = os.environ.get("HAKMEM_LIB", os.path.join(BUILD, "lib", "libhakmem.so"))
 
 CC = shutil.which("cc") or shutil.which("gcc")
 
@@ -101,6 +103,18 @@ class Kinds(Case):
 
         path = self.changed(self.make("glibc", PLAIN), "musl", change)
         self.refused(path, "made for musl", "__register_atfork", "/lib/ld-musl-x.so.1")
+
+    @unittest.skipUnless(shutil.which("musl-gcc") and os.path.exists(LIBRARY), "no musl-gcc, or no library here")
+    def test_musl_in_truth(self):
+        """What is foretold comes true."""
+        path, source = os.path.join(self.dir, "musl"), os.path.join(self.dir, "musl.c")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(PLAIN)
+        subprocess.run(["musl-gcc", "-o", path, source], check=True)
+        self.refused(path, "made for musl")
+        status, err = self.run_it("--force", "--", path, library=LIBRARY)
+        self.assertEqual(status, 127)
+        self.assertIn("__register_atfork: symbol not found", err.splitlines()[-1])
 
     def test_other_machines(self):
         plain = self.make("plain", PLAIN)
