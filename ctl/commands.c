@@ -20,6 +20,9 @@ const struct hk_command hk_commands[] = {
          "CMD finds it in HAKMEM_RUNTIME_DIR.\n"
          "A program that preloading would do harm is not started, but with --force; one that it would do no good is "
          "warned of.\n"
+         "A program built with the address, thread, leak or memory sanitizer keeps the sanitizer's allocator: it runs as "
+         "without the library, and is not seen. Under valgrind's memcheck, helgrind, drd, massif and dhat their "
+         "malloc serves it, and it is seen without blocks.\n"
          "HAKMEM_LIBRARY names the library to preload where it is not the one installed.",
      .groups = HK_GROUP_GLOBAL | HK_GROUP_RUN,
      .words = HK_WORDS_PROGRAM,
