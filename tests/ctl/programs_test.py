@@ -198,8 +198,8 @@ class Kinds(Case):
 
     def test_sanitizers(self):
         for name, full in (("address", "AddressSanitizer"), ("thread", "ThreadSanitizer"), ("leak", "LeakSanitizer")):
-            self.warned(self.make(name, PLAIN, f"-fsanitize={name}"), f"whose own allocator serves it: hakmem stands back "
-                        f"({full})", status=None)
+            self.warned(self.make(name, PLAIN, f"-fsanitize={name}"),
+                        f"whose own allocator serves it: hakmem stands back ({full})", status=None)
 
     def test_sanitizers_that_are_linked_in(self):
         held = PLAIN.replace("int main", "void __asan_init(void) { }\nint main")

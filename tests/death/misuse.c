@@ -9,49 +9,14 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "tests/support/check.h"
+#include "tests/death/misuse.h"
 
-#define SMALL 64
-#define BIG   100000
-#define HUGE  (8u << 20)
-#define MANY  40 /* blocks of one slab */
+#define BIG  100000
+#define HUGE (8u << 20)
 
 static char a_static[256];
-
-/* Through this the compiler knows nothing of what is passed. */
-static void *about(const void *p)
-{
-    char line[32];
-    int n = snprintf(line, sizeof line, "%#lx\n", (unsigned long)p);
-    if (write(STDOUT_FILENO, line, (size_t)n) != n)
-        _exit(4);
-    return check_hidden_pointer((void *)(uintptr_t)p);
-}
-
-static void *at(void *p, size_t offset)
-{
-    return about((char *)p + offset);
-}
-
-static void *block(size_t size)
-{
-    void *p = malloc(size);
-    CHECK(p != NULL, "no memory");
-    return memset(p, 1, size);
-}
-
-/* Every block in a bin goes back to its slab. */
-static void flush(void)
-{
-    malloc_trim(0);
-}
 
 /* ---- pointers that never were anybody's ---- */
 
@@ -278,15 +243,6 @@ static void twice_in_an_empty_slab(void)
     flush();
 }
 
-static void *blocks[MANY];
-
-/* Blocks of a slab most of which stays live. */
-static void allocate_some(void)
-{
-    for (unsigned i = 0; i < MANY; i++)
-        blocks[i] = block(SMALL);
-}
-
 static void twice_small(void)
 {
     void *p = about(block(SMALL));
@@ -298,19 +254,19 @@ static void twice_small(void)
 static void twice_small_among_live(void)
 {
     allocate_some();
-    about(blocks[20]);
-    free(blocks[20]);
-    free(blocks[20]);
+    about(some_blocks[20]);
+    free(some_blocks[20]);
+    free(some_blocks[20]);
     flush();
 }
 
 static void twice_small_with_one_between(void)
 {
     allocate_some();
-    about(blocks[20]);
-    free(blocks[20]);
-    free(blocks[21]);
-    free(blocks[20]);
+    about(some_blocks[20]);
+    free(some_blocks[20]);
+    free(some_blocks[21]);
+    free(some_blocks[20]);
     flush();
 }
 
@@ -318,9 +274,9 @@ static void twice_small_with_one_between(void)
 static void twice_small_then_used(void)
 {
     allocate_some();
-    about(blocks[20]);
-    free(blocks[20]);
-    free(blocks[20]);
+    about(some_blocks[20]);
+    free(some_blocks[20]);
+    free(some_blocks[20]);
     void *p = malloc(SMALL), *q = malloc(SMALL);
     memset(p, 1, SMALL);
     memset(q, 2, SMALL);
@@ -333,14 +289,14 @@ static void twice_small_then_used(void)
 static void twice_small_far_apart(void)
 {
     allocate_some();
-    about(blocks[20]);
-    free(blocks[20]);
+    about(some_blocks[20]);
+    free(some_blocks[20]);
     flush();
-    free(blocks[20]);
+    free(some_blocks[20]);
     flush();
     for (unsigned i = 0; i < MANY; i++) {
         if (i != 20)
-            free(blocks[i]);
+            free(some_blocks[i]);
     }
     flush();
 }
@@ -354,139 +310,17 @@ static void *free_it(void *p)
 static void twice_small_by_two_threads(void)
 {
     allocate_some();
-    about(blocks[20]);
+    about(some_blocks[20]);
     for (unsigned i = 0; i < 2; i++) {
         pthread_t thread;
-        CHECK(pthread_create(&thread, NULL, free_it, blocks[20]) == 0, "no thread");
+        CHECK(pthread_create(&thread, NULL, free_it, some_blocks[20]) == 0, "no thread");
         pthread_join(thread, NULL);
     }
     for (unsigned i = 0; i < MANY; i++) {
         if (i != 20)
-            free(blocks[i]);
+            free(some_blocks[i]);
     }
     flush();
-}
-
-/* ---- what is noticed when the program ends, and not before ---- */
-
-static void exit_twice(void)
-{
-    allocate_some();
-    about(blocks[20]);
-    free(blocks[20]);
-    free(blocks[21]);
-    free(blocks[20]);
-}
-
-/* All that the program ever does. */
-static void exit_twice_alone(void)
-{
-    void *p = about(malloc(SMALL));
-    free(p);
-    free(p);
-}
-
-/* The first one is in its slab already. */
-static void exit_twice_far_apart(void)
-{
-    allocate_some();
-    about(blocks[20]);
-    free(blocks[20]);
-    flush();
-    free(blocks[21]); /* passed on, as what a bin gets that has nothing; the next ones stay */
-    free(blocks[22]);
-    free(blocks[20]);
-}
-
-static void exit_inside(void)
-{
-    free(at(block(SMALL), 8));
-}
-
-static void exit_inside_odd(void)
-{
-    free(at(block(1500), 1));
-}
-
-/* With as many freed blocks as a bin may hold. */
-static void exit_twice_among_many(void)
-{
-    static void *many[200];
-    for (unsigned i = 0; i < HK_COUNT_OF(many); i++)
-        many[i] = malloc(SMALL);
-    about(many[3]);
-    for (unsigned i = 0; i < HK_COUNT_OF(many); i++)
-        free(many[i]);
-    free(many[3]);
-}
-
-static void *last_words;
-
-static void free_last_words(void)
-{
-    free(last_words);
-    free(last_words);
-}
-
-static void exit_twice_in_handler(void)
-{
-    last_words = about(block(SMALL));
-    CHECK(atexit(free_last_words) == 0, "atexit");
-}
-
-static void *free_twice(void *p)
-{
-    free(p);
-    free(p);
-    return NULL;
-}
-
-static void exit_twice_by_a_thread_that_ended(void)
-{
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, free_twice, about(block(SMALL))) == 0, "no thread");
-    pthread_join(thread, NULL);
-}
-
-static void *and_exit(void *p)
-{
-    free(p);
-    free(p);
-    exit(0);
-}
-
-static void exit_twice_by_the_thread_that_exits(void)
-{
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, and_exit, about(block(SMALL))) == 0, "no thread");
-    pthread_join(thread, NULL);
-}
-
-/* Of a size that the C library has no use for when it ends the thread: it would get the block, and get it
- * twice. */
-static void exit_twice_by_main_that_ends_first(void)
-{
-    void *p = about(block(12345));
-    free(p);
-    free(p);
-    pthread_exit(NULL);
-}
-
-/* The parent ends as its child did. */
-static void exit_twice_in_a_child(void)
-{
-    void *p = about(block(SMALL));
-    int status = 0;
-    pid_t child = fork();
-    if (child == 0) {
-        free(p);
-        free(p);
-        exit(0);
-    }
-    CHECK(waitpid(child, &status, 0) == child, "fork");
-    if (WIFSIGNALED(status))
-        raise(WTERMSIG(status));
-    _exit(3);
 }
 
 /* ---- how it ends ---- */
@@ -516,7 +350,7 @@ static void and_report(void)
 {
     signal(SIGABRT, report);
     allocate_some();
-    free(at(blocks[3], 16));
+    free(at(some_blocks[3], 16));
     flush();
 }
 
@@ -528,23 +362,7 @@ static void and_report_big(void)
 
 /* ---- */
 
-#define NOT_OURS     "the pointer is not from this allocator, nor the C library's heap"
-#define FREE_MEMORY  "the pointer is in free memory: freed before, or never allocated"
-#define INSIDE       "the pointer is inside a block of "
-#define ANY_OF(a, b) "(" a "|" b ")"
-#define TWICE        "double free: the block of 64 bytes at 0x[0-9a-f]+, or another of its slab, was freed before"
-
-#define TWICE_PTR "double free: the block of 64 bytes at PTR was freed twice"
-
-/* What is said: a regular expression, in which PTR is the pointer that was printed. */
-static const struct {
-    const char *name, *said;
-    void (*run)(void);
-} misuses[] = {
-#define MISUSE(name, said)                                                                                   \
-    {                                                                                                        \
-#name, said, name                                                                                    \
-    }
+static const struct misuse misuses[] = {
     MISUSE(free_wild, "free\\(PTR\\): " NOT_OURS),
     MISUSE(free_wild_high, "free\\(PTR\\): " NOT_OURS),
     MISUSE(free_wild_odd, "free\\(PTR\\): " NOT_OURS),
@@ -599,22 +417,6 @@ static const struct {
     MISUSE(twice_small_far_apart, ANY_OF(TWICE, FREE_MEMORY)),
     MISUSE(twice_small_by_two_threads, ANY_OF(TWICE, FREE_MEMORY)),
 
-    MISUSE(exit_twice, TWICE_PTR),
-    MISUSE(exit_twice_alone, TWICE_PTR),
-    MISUSE(exit_twice_among_many, TWICE_PTR),
-    MISUSE(exit_twice_far_apart, TWICE_PTR),
-    MISUSE(exit_inside, "free\\(PTR\\): " INSIDE "64 bytes that starts at 0x[0-9a-f]+, 8 bytes in"),
-    MISUSE(exit_inside_odd, "free\\(PTR\\): " INSIDE "[0-9]+ bytes that starts at 0x[0-9a-f]+, 1 bytes in"),
-    MISUSE(exit_twice_in_handler, TWICE_PTR),
-    MISUSE(exit_twice_by_a_thread_that_ended, ANY_OF(TWICE, FREE_MEMORY)),
-    MISUSE(exit_twice_by_the_thread_that_exits, ANY_OF(TWICE_PTR, ANY_OF(TWICE, FREE_MEMORY))),
-    MISUSE(
-        exit_twice_by_main_that_ends_first,
-        ANY_OF(
-            "double free: the block of [0-9]+ bytes at 0x[0-9a-f]+, or another of its slab, was freed before",
-            FREE_MEMORY)),
-    MISUSE(exit_twice_in_a_child, TWICE_PTR),
-
     MISUSE(without_stderr, ""),
     MISUSE(and_report, "free\\(PTR\\): " INSIDE "64 bytes"),
     MISUSE(and_report_big, "free\\(PTR\\): " INSIDE),
@@ -622,14 +424,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    alarm(120);
-    for (unsigned i = 0; i < HK_COUNT_OF(misuses); i++) {
-        if (argc == 1) {
-            printf("%s\t%s\n", misuses[i].name, misuses[i].said);
-        } else if (strcmp(argv[1], misuses[i].name) == 0) {
-            misuses[i].run();
-            return 3;
-        }
-    }
-    return argc == 1 ? 0 : 2;
+    return do_misuse(misuses, HK_COUNT_OF(misuses), argc, argv);
 }

@@ -23,7 +23,8 @@ NEAR = MIB
 def commands():
     made = []
     for n in range(20000):
-        made += [f"set key{n} {'v' * (n % 900)}{n}", f"hset hash{n % 500} field{n} {n * n}", f"rpush list{n % 50} item{n}"]
+        made += [f"set key{n} {'v' * (n % 900)}{n}", f"hset hash{n % 500} field{n} {n * n}",
+                 f"rpush list{n % 50} item{n}"]
     made += [f"set large{n} {'x' * 50000}" for n in range(200)]
     return ("\r\n".join(made) + "\r\n").encode()
 
