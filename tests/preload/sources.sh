@@ -8,18 +8,18 @@
 # The tests are those of the release, which may be a security update behind the program; so both runs are compared.
 set -euo pipefail
 
-readonly NAMES=(memcached perl postgresql redis ruby tcl8.6)
+readonly NAMES=(memcached perl php postgresql redis ruby tcl8.6)
 [[ $# -eq 1 ]] || { echo "usage: sources.sh FOLDER" >&2; exit 2; }
 mkdir -p "$1"
 cd "$1"
 
-# What a release calls the source of NAME: of PostgreSQL and ruby each version has a source package of its own.
+# What a release calls the source of NAME: of PHP, PostgreSQL and ruby each version has a source package of its own.
 source_package() {
     case $1 in
-    postgresql | ruby)
+    php | postgresql | ruby)
         LC_ALL=C apt-cache policy "$1" |
             sed -n "s/^  Candidate: \([0-9]*:\)\{0,1\}\([0-9][0-9]*\(\.[0-9][0-9]*\)\{0,1\}\).*/$1-\2/p" |
-            sed 's/^ruby-/ruby/'
+            sed 's/^ruby-/ruby/; s/^php-/php/'
         ;;
     *) echo "$1" ;;
     esac

@@ -93,6 +93,43 @@ class Perl(Suite):
         return cases
 
 
+class Php(Suite):
+    """With the extensions that its packages enable, which Debian 12's loads with RTLD_DEEPBIND. A unit is a folder."""
+
+    name = source = "php"
+    what = "the .phpt files of Zend, tests and the extensions that Debian enables (source package, installed php)"
+    programs = ("php",)
+    folders = ("Zend", "tests", "ext/standard", "ext/mbstring", "ext/spl", "ext/date", "ext/dom", "ext/pdo_sqlite",
+               "ext/sqlite3", "ext/json", "ext/pcre", "ext/reflection", "ext/intl", "ext/gd", "ext/opcache",
+               "ext/simplexml", "ext/xml", "ext/xmlreader", "ext/xmlwriter", "ext/ctype", "ext/tokenizer")
+
+    def prepare(self):
+        self.at = self.copy_source()
+
+    def version(self):
+        number = subprocess.run(["php", "-n", "-r", "echo PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION;"],
+                                capture_output=True, text=True, check=True).stdout
+        self.package = f"php{number}-cli"
+        return super().version()
+
+    def units(self):
+        return [folder for folder in self.folders if os.path.isdir(os.path.join(self.at, folder))]
+
+    def execute(self, group, preloaded):
+        result = self.path("result")
+        status, output = self.command(["php", "-d", "memory_limit=512M", "run-tests.php", "-q", "--set-timeout", "300",
+                                       "-W", result, group[0]], preloaded, cwd=self.at,
+                                      env={"TEST_PHP_EXECUTABLE": shutil.which("php"), "NO_INTERACTION": "1",
+                                           "SKIP_ONLINE_TESTS": "1", "SKIP_SLOW_TESTS": "1"})
+        with open(result, encoding="utf-8") as lines:
+            return status, lines.read() + "\n" + output
+
+    def read(self, group, output):
+        results = {"PASSED": "ok", "FAILED": "failed", "BORKED": "failed", "LEAKED": "failed"}
+        return {f"{group[0]}: {m[2]}": results.get(m[1], "skipped") for m in
+                re.finditer(r"^([A-Z]+)\t(\S+\.phpt)$", output, re.M)}
+
+
 class Tcl(Suite):
     name, package, source = "tclsh", "tcl8.6", "tcl8.6"
     what = "the core's tests but those of Windows and macOS (source package, installed tclsh)"
