@@ -187,7 +187,7 @@ static void show(struct hk_session *session, const cJSON *result)
         show_notes(out, notes, &hk_findings[i]);
     if (hk_json_count(findings) == 0)
         hk_out_line(out, HK_STYLE_GOOD, "nothing %s; processes looked at: %.0f",
-                    hk_json_count(notes) ? "to be done" : "found", hk_json_number(result, "processes"));
+                    hk_json_count(notes) ? "to do" : "found", hk_json_number(result, "processes"));
 }
 
 int hk_cmd_doctor(struct hk_session *session)

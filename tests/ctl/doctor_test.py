@@ -171,7 +171,7 @@ class Scripted(Doctor):
         self.assertEqual(lines[0], "note: pending")
         self.assertEqual(lines[1], "  process 4000 (server): generation 4 is published, 3 in force")
         self.assertEqual(lines[9], "  and 3 more; --json shows all")
-        self.assertEqual(lines[-1], "nothing to be done; processes looked at: 11")
+        self.assertEqual(lines[-1], "nothing to do; processes looked at: 11")
         self.assertEqual(" ".join(out.split()).count("nothing is to be done"), 1)
 
     def test_a_socket_that_nobody_listens_at(self):
