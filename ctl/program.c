@@ -99,12 +99,27 @@ static bool is_dynamic_linker(const char *path)
     return strncmp(name, "ld-linux", 8) == 0 || strcmp(name, "ld.so") == 0;
 }
 
+/* What is linked into the program itself: an allocator that serves it whole, or, under other names, in part.
+ */
+static void judge_held(struct hk_program *program, const struct hk_objects *objects)
+{
+    bool whole = objects->own_malloc && objects->own_free;
+    const char *held = "";
+    for (unsigned i = 0; i < HK_ALLOCATORS; i++) {
+        if (objects->holds[i][0] && !whole)
+            find(program, HK_PROGRAM_OTHER_HEAP, objects->holds[i]);
+        held = objects->holds[i][0] ? hk_allocator_name(i) : held;
+    }
+    if (whole)
+        find(program, HK_PROGRAM_OWN_MALLOC, held);
+}
+
 static void judge_objects(struct hk_program *program, const struct hk_objects *objects)
 {
     if (objects->sanitizer)
         find(program, HK_PROGRAM_SANITIZER, objects->sanitizer);
-    else if (objects->own_malloc && objects->own_free)
-        find(program, HK_PROGRAM_OWN_MALLOC, "");
+    else
+        judge_held(program, objects);
     for (unsigned i = 0; i < HK_ALLOCATORS; i++) {
         bool served = i == HK_ALLOCATOR_JEMALLOC && objects->jemalloc_is_served;
         enum hk_program_id id = i != HK_ALLOCATOR_JEMALLOC ? HK_PROGRAM_OTHER_API
@@ -112,8 +127,6 @@ static void judge_objects(struct hk_program *program, const struct hk_objects *o
                                                            : HK_PROGRAM_JEMALLOC_API;
         if (objects->asks[i][0])
             find(program, id, objects->asks[i]);
-        if (objects->holds[i][0])
-            find(program, HK_PROGRAM_OTHER_HEAP, objects->holds[i]);
     }
 }
 

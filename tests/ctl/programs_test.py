@@ -129,6 +129,9 @@ class Kinds(Case):
     def test_own_allocators(self):
         self.warned(self.make("own", OWN), "defines malloc and free itself")
         self.warned(self.make("exported", OWN, "-rdynamic"), "defines malloc and free itself")
+        named = self.make("named", OWN + GIVES.replace("NAME", "mallocx"))
+        self.warned(named, "defines malloc and free itself, and they serve it (jemalloc)")
+        self.assertNotIn("in part", self.run_it("--", named)[1])
         hidden = self.make("prefixed", PLAIN + GIVES.replace("NAME", "je_mallocx"))
         self.warned(hidden, "jemalloc: je_mallocx", how="runs on hakmem in part")
         self.silent(self.make("stripped", PLAIN + GIVES.replace("NAME", "je_mallocx"), "-s"))
