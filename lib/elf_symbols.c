@@ -43,11 +43,10 @@ static void read_hash_table(struct hk_elf_symbols *elf, const uint32_t *table)
     elf->chain = elf->bucket + elf->buckets;
 }
 
-bool hk_elf_symbols_open(struct hk_elf_symbols *out, const struct dl_phdr_info *info)
+static bool read_dynamic_section(struct hk_elf_symbols *out, uintptr_t base, const ElfW(Dyn) * entry)
 {
-    const ElfW(Dyn) *entry = dynamic_section(info);
     uintptr_t hashes = 0, soname = 0;
-    *out = (struct hk_elf_symbols){.base = info->dlpi_addr, .soname = ""};
+    *out = (struct hk_elf_symbols){.base = base, .soname = ""};
     for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag == DT_SYMTAB)
             out->table = (ElfW(Sym) *)address(out->base, entry);
@@ -64,9 +63,21 @@ bool hk_elf_symbols_open(struct hk_elf_symbols *out, const struct dl_phdr_info *
         return false;
     if (soname != 0)
         out->soname = out->names + soname;
-    out->segment_flags = flags_at(info, (uintptr_t)out->table);
     read_hash_table(out, (const uint32_t *)hashes);
     return out->buckets != 0;
+}
+
+bool hk_elf_symbols_open(struct hk_elf_symbols *out, const struct dl_phdr_info *info)
+{
+    bool ok = read_dynamic_section(out, info->dlpi_addr, dynamic_section(info));
+    if (ok)
+        out->segment_flags = flags_at(info, (uintptr_t)out->table);
+    return ok;
+}
+
+bool hk_elf_symbols_open_map(struct hk_elf_symbols *out, const struct link_map *map)
+{
+    return read_dynamic_section(out, map->l_addr, map->l_ld);
 }
 
 static uint32_t hash_of(const char *name)

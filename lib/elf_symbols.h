@@ -35,6 +35,9 @@ struct hk_elf_symbols {
  */
 bool hk_elf_symbols_open(struct hk_elf_symbols *out, const struct dl_phdr_info *info);
 
+/* The same for an object of the linker's list; segment_flags is left 0. */
+bool hk_elf_symbols_open_map(struct hk_elf_symbols *out, const struct link_map *map);
+
 /*
  * Finds the exported symbols of a name: there may be several, of different versions.
  *

@@ -1,150 +1,231 @@
-/*
- * foreign.c - see foreign.h.
- *
- * A pointer is taken for the C library's by the words around it, which have meant the same in all versions
- * from 2.31 to 2.43 (glibc, malloc/malloc.c). The word before a block is the size of its chunk, with three
- * flag bits. A chunk that is no mapping of its own is followed by another one, whose flag says that the one
- * before is in use. One that is a mapping begins where the word before its size says, and reaches to the end
- * of the last page, or, since 2.43, to its header's size before it. No lock is taken to find this out.
- */
+/* foreign.c - see foreign.h. */
 #include "lib/foreign.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <sys/auxv.h>
-#include <unistd.h>
+#include <string.h>
 
-#include <link.h>
-
-#include "lib/geometry.h"
+#include "lib/alloc.h"
+#include "lib/libc_blocks.h"
 #include "lib/misuse.h"
 #include "lib/os.h"
+#include "lib/other_allocators.h"
 #include "lib/process.h"
 
+extern void *__libc_malloc(size_t size) __attribute__((weak));
 extern void __libc_free(void *p) __attribute__((weak));
 extern void *__libc_realloc(void *p, size_t size) __attribute__((weak));
 
-#define CHUNK_BEFORE_IN_USE ((size_t)1)
-#define CHUNK_MMAPPED       ((size_t)2)
-#define CHUNK_FLAGS         ((size_t)7)
-#define CHUNK_HEADER        (2 * sizeof(size_t))
-#define CHUNK_MIN           (4 * sizeof(size_t))
+/* ---- whose ---- */
 
-static size_t chunk_word(const void *p)
-{
-    return ((const size_t *)p)[-1];
-}
+enum owner { NOBODY, LIBC, LIBC_LIKELY, OTHER, UNKNOWN };
 
-/* The end of the program's own image, above which its brk heap begins. */
-static uintptr_t image_end(void)
+/* The first that answers so. */
+static bool pick(const struct hk_others *others, const void *p, enum hk_answer answer, struct hk_other *out)
 {
-    const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-    size_t count = getauxval(AT_PHNUM);
-    uintptr_t base = 0, end = 0;
-    for (size_t i = 0; phdr != NULL && i < count; i++) {
-        if (phdr[i].p_type == PT_PHDR)
-            base = (uintptr_t)phdr - phdr[i].p_vaddr;
+    for (unsigned i = 0; i < others->count; i++) {
+        if (hk_other_owns(&others->at[i], p) == answer) {
+            *out = others->at[i];
+            return true;
+        }
     }
-    for (size_t i = 0; phdr != NULL && i < count; i++) {
-        uintptr_t segment_end = base + phdr[i].p_vaddr + phdr[i].p_memsz;
-        if (phdr[i].p_type == PT_LOAD && segment_end > end)
-            end = segment_end;
-    }
-    return end;
+    return false;
 }
 
-static uintptr_t page_of(uintptr_t at)
-{
-    return at & ~(uintptr_t)(hk_page_bytes - 1);
-}
-
-/* Whether [from, to) may be read: that must not be what ends the program. Where a filter lets nothing be
- * asked it is read all the same: nearly every pointer that comes here is the C library's. */
-static bool is_readable(uintptr_t from, uintptr_t to)
-{
-    from = page_of(from);
-    return hk_os_probe(from, hk_round_up(to - from, hk_page_bytes)) != -ENOMEM;
-}
-
-/* Whether [from, to) lies in the brk heap, which can be read without asking. */
-static bool in_brk_heap(uintptr_t from, uintptr_t to)
-{
-    uintptr_t low = image_end(), high = (uintptr_t)sbrk(0);
-    return low != 0 && high != UINTPTR_MAX && from >= low && from < to && to <= high;
-}
-
-static bool can_be_read(uintptr_t from, uintptr_t to)
-{
-    return from < to && (in_brk_heap(from, to) || is_readable(from, to));
-}
-
-/* Where the chunk of the block at `at` ends. */
-static uintptr_t chunk_end(uintptr_t at)
-{
-    return at - CHUNK_HEADER + (chunk_word((const void *)at) & ~CHUNK_FLAGS);
-}
-
-/* Bytes from an address to the next page; 0 at its start. */
-static size_t left_in_page(uintptr_t at)
-{
-    return -at & (hk_page_bytes - 1);
-}
-
-/* A chunk that is a mapping, or the end of one: memalign() cuts something off the front. The word before the
- * size says how much, and has a flag of its own where the mapping is of huge pages. */
-static bool is_mmapped_chunk(uintptr_t at)
-{
-    size_t word = chunk_word((const void *)at), before = ((const size_t *)at)[-2] & ~CHUNK_FLAGS;
-    uintptr_t chunk = at - CHUNK_HEADER, end = chunk_end(at);
-    if ((word & CHUNK_FLAGS) != CHUNK_MMAPPED || before > chunk || end <= at)
-        return false;
-    return left_in_page(chunk - before) == 0 && left_in_page(end - CHUNK_HEADER) <= 2 * CHUNK_HEADER &&
-           is_readable(end - 1, end);
-}
-
-/* A chunk of the brk heap, of a thread's arena, or, where brk goes no further (a limit, a neighbour), of the
- * mappings in which the first arena goes on: it and the next one fit together. */
-static bool is_arena_chunk(uintptr_t at)
-{
-    size_t word = chunk_word((const void *)at), size = word & ~CHUNK_FLAGS;
-    uintptr_t next_block = at + size;
-    if ((word & CHUNK_MMAPPED) != 0 || size < CHUNK_MIN || size % HK_MIN_ALIGN != 0 || next_block < at ||
-        !can_be_read(next_block - sizeof(size_t), next_block))
-        return false;
-    size_t next = chunk_word((const void *)next_block), next_size = next & ~CHUNK_FLAGS;
-    return (next & CHUNK_MMAPPED) == 0 && (next & CHUNK_BEFORE_IN_USE) != 0 && next_size >= CHUNK_HEADER &&
-           next_size % HK_MIN_ALIGN == 0;
-}
-
-static bool is_libc_block(const void *p)
+/* What may be a block of somebody who cannot be asked. */
+static bool may_be_a_block(const void *p)
 {
     uintptr_t at = (uintptr_t)p;
-    return __libc_free != NULL && (at & (HK_MIN_ALIGN - 1)) == 0 && at > CHUNK_HEADER &&
-           can_be_read(at - CHUNK_HEADER, at + 1) && (is_mmapped_chunk(at) || is_arena_chunk(at));
+    return at % sizeof(void *) == 0 &&
+           hk_os_probe(at & ~(uintptr_t)(hk_page_bytes - 1), hk_page_bytes) != -ENOMEM;
+}
+
+static enum hk_libc_claim libc_claim(const void *p)
+{
+    return __libc_malloc != NULL && __libc_free != NULL && __libc_realloc != NULL ? hk_libc_claim(p)
+                                                                                  : HK_LIBC_NO;
+}
+
+/* Who says that it is his comes before who seems to own it, and what needs no lock before what does. Of those
+ * who cannot be asked, one that the program was started with comes before what merely looks like the C
+ * library's: a block of his may follow any words. */
+static enum owner find_owner(const void *p, struct hk_other *other)
+{
+    struct hk_others room, loaded;
+    if ((uintptr_t)p < hk_page_bytes || (intptr_t)p < 0)
+        return NOBODY;
+    const struct hk_others *lasting = hk_others_lasting(&room);
+    if (pick(lasting, p, HK_ANSWER_YES, other))
+        return OTHER;
+    enum hk_libc_claim claim = libc_claim(p);
+    if (claim == HK_LIBC_CERTAIN)
+        return LIBC;
+    bool is_known = hk_others_loaded(&loaded);
+    if (is_known && pick(&loaded, p, HK_ANSWER_YES, other))
+        return OTHER;
+    bool may_be = may_be_a_block(p);
+    if (may_be && pick(lasting, p, HK_ANSWER_NONE, other))
+        return OTHER;
+    if (claim == HK_LIBC_LIKELY)
+        return LIBC_LIKELY;
+    if (may_be && is_known && pick(&loaded, p, HK_ANSWER_NONE, other))
+        return OTHER;
+    return is_known || !may_be ? NOBODY : UNKNOWN;
+}
+
+/* ---- handing on ---- */
+
+enum call { FREE, REALLOC, USABLE, CALLS };
+static const char *const call_names[CALLS] = {"free", "realloc", "malloc_usable_size"};
+
+/* What this thread is handing on. */
+static __thread const void *handed[CALLS];
+
+/* Another allocator may hand on what it does not know to the next one, which may be this one. Ends the
+ * program there. Returns what is to be put back behind the call. */
+static const void *begin(enum call call, const void *p)
+{
+    const void *before = handed[call];
+    if (before == p)
+        hk_die_not_a_block(call_names[call], p);
+    handed[call] = p;
+    return before;
+}
+
+static void give_back(const struct hk_other *other, void *p)
+{
+    int saved_errno = errno;
+    const void *before = begin(FREE, p);
+    other->give_back(p);
+    handed[FREE] = before;
+    errno = saved_errno;
+}
+
+static size_t measure(const struct hk_other *other, const void *p)
+{
+    if (other->measure == NULL)
+        return 0;
+    const void *before = begin(USABLE, p);
+    size_t bytes = other->measure((void *)(uintptr_t)p);
+    handed[USABLE] = before;
+    return bytes;
+}
+
+static void *resize(const struct hk_other *other, void *p, size_t size)
+{
+    const void *before = begin(REALLOC, p);
+    void *resized = other->resize(p, size);
+    handed[REALLOC] = before;
+    return resized;
+}
+
+/* As much of size bytes as can be read. */
+static void copy_readable(char *to, const char *from, size_t size)
+{
+    while (size != 0) {
+        uintptr_t at = (uintptr_t)from, page = at & ~(uintptr_t)(hk_page_bytes - 1);
+        size_t part = page + hk_page_bytes - at < size ? page + hk_page_bytes - at : size;
+        if (hk_os_probe(page, hk_page_bytes) == -ENOMEM)
+            return;
+        memcpy(to, from, part);
+        to += part;
+        from += part;
+        size -= part;
+    }
+}
+
+/* A block of ours with the contents of one whose size nobody may know. */
+static void *copy(const void *p, size_t bytes, size_t size)
+{
+    void *to = hk_malloc(size);
+    if (to != NULL)
+        copy_readable(to, p, bytes != 0 && bytes < size ? bytes : size);
+    return to;
+}
+
+static void *move(const struct hk_other *other, void *p, size_t size)
+{
+    void *to = copy(p, measure(other, p), size);
+    if (to != NULL)
+        give_back(other, p);
+    return to;
+}
+
+/* ---- the calls ---- */
+
+/* What merely looks like the C library's may be of another one, in a name space of its own: that goes well as
+ * far as the thread caches it, which it does from its first malloc on. */
+static void rouse_libc(void)
+{
+    void *p = __libc_malloc(1);
+    if (p != NULL)
+        __libc_free(p);
 }
 
 void hk_foreign_free(void *p)
 {
-    if (!is_libc_block(p))
+    struct hk_other other;
+    switch (find_owner(p, &other)) {
+    case LIBC_LIKELY:
+        rouse_libc();
+        /* fallthrough */
+    case LIBC:
+        hk_count(&hk_process.foreign_frees_total, 1);
+        __libc_free(p);
+        break;
+    case OTHER:
+        hk_count(&hk_process.foreign_frees_total, 1);
+        give_back(&other, p);
+        break;
+    case NOBODY:
         hk_die_not_a_block("free", p);
-    hk_count(&hk_process.foreign_frees_total, 1);
-    __libc_free(p);
+    case UNKNOWN:
+        break;
+    }
 }
 
 void *hk_foreign_realloc(void *p, size_t size)
 {
-    if (__libc_realloc == NULL || !is_libc_block(p))
+    struct hk_other other;
+    switch (find_owner(p, &other)) {
+    case LIBC_LIKELY:
+        rouse_libc();
+        /* fallthrough */
+    case LIBC:
+        return __libc_realloc(p, size);
+    case OTHER:
+        return other.resize != NULL ? resize(&other, p, size) : move(&other, p, size);
+    case NOBODY:
         hk_die_not_a_block("realloc", p);
-    return __libc_realloc(p, size);
+    case UNKNOWN:
+        break;
+    }
+    return copy(p, 0, size);
 }
 
 size_t hk_foreign_usable(const void *p)
 {
-    if (!is_libc_block(p))
+    struct hk_other other;
+    switch (find_owner(p, &other)) {
+    case LIBC:
+    case LIBC_LIKELY:
+        return hk_libc_usable(p);
+    case OTHER:
+        return measure(&other, p);
+    case NOBODY:
         hk_die_not_a_block("malloc_usable_size", p);
-    uintptr_t at = (uintptr_t)p, end = chunk_end(at);
-    /* The word behind a chunk belongs to it while it is in use; none lies behind one that ends its mapping.
-     */
-    bool ends_mapping = (chunk_word(p) & CHUNK_MMAPPED) != 0 && left_in_page(end) < CHUNK_HEADER;
-    return end - at + (ends_mapping ? 0 : sizeof(size_t));
+    case UNKNOWN:
+        break;
+    }
+    return 0;
+}
+
+const char *hk_foreign_owner(const void *p)
+{
+    static const char *const names[] = {
+        [NOBODY] = "nobody's",           [LIBC] = "the C library's",        [LIBC_LIKELY] = "the C library's",
+        [OTHER] = "another allocator's", [UNKNOWN] = "unknown, left alone",
+    };
+    struct hk_other other;
+    return names[find_owner(p, &other)];
 }

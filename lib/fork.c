@@ -10,6 +10,7 @@
 #include "lib/heap.h"
 #include "lib/init.h"
 #include "lib/mallctl.h"
+#include "lib/other_allocators.h"
 #include "lib/places.h"
 #include "lib/publish.h"
 #include "lib/retain.h"
@@ -19,6 +20,7 @@ void hk_fork_child(void)
 {
     hk_verify_after_fork();
     hk_init_after_fork();
+    hk_others_after_fork();
     hk_arena_after_fork();
     hk_places_after_fork();
     hk_big_cache_after_fork();

@@ -14,6 +14,7 @@
 #include "lib/heap.h"
 #include "lib/lock.h"
 #include "lib/options.h"
+#include "lib/other_allocators.h"
 #include "lib/params.h"
 #include "lib/publish.h"
 
@@ -78,6 +79,7 @@ __attribute__((constructor(101))) static void start(void)
     ok = hk_init_divert(true) && ok;
     hk_control_init(trust_env);
     hk_heap_init();
+    hk_others_init();
     hk_fork_init();
     hk_describe_begin();
     if (ok || hk_options_get()->publish != HK_PUBLISH_START)

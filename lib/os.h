@@ -75,6 +75,9 @@ int hk_os_probe(uintptr_t addr, size_t bytes);
  * on. */
 int hk_os_set_dumped(void *addr, size_t bytes, bool dumped);
 
+/* Whether the process has one thread. false where the system will not say. */
+bool hk_os_is_alone(void);
+
 /* Marks a page to read as zero in a forked child. */
 int hk_os_wipe_on_fork(void *addr, size_t bytes);
 

@@ -1,9 +1,11 @@
 /* os_linux.c - see os.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "lib/lock.h"
@@ -187,6 +189,15 @@ int hk_os_probe(uintptr_t addr, size_t bytes)
 int hk_os_set_dumped(void *addr, size_t bytes, bool dumped)
 {
     return advise(addr, bytes, dumped ? MADV_DODUMP : MADV_DONTDUMP);
+}
+
+/* A folder has a link for itself, one from the folder above, and one from each in it. */
+bool hk_os_is_alone(void)
+{
+    struct stat task;
+    hk_count(&hk_process.sys_other_total, 1);
+    return result(HK_SYSCALL(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &task, 0)) == 0 &&
+           task.st_nlink == 3;
 }
 
 int hk_os_wipe_on_fork(void *addr, size_t bytes)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lib/foreign.h"
 #include "lib/heap.h"
 #include "lib/lock.h"
 #include "lib/options.h"
@@ -50,7 +51,7 @@ bool hk_route_read(const char *trace, const char *file)
 
 struct sight {
     uint64_t refills, refilled, flushes, flushed; /* of the thread's heap */
-    uint64_t heap, slabs, superslabs, mapped, big, huge, big_misses, purged, foreign, failed, late;
+    uint64_t heap, slabs, superslabs, mapped, big, huge, big_misses, purged, failed, late;
     uint64_t mmaps, munmaps, madvises, mremaps;
     uint64_t waiting;
     unsigned length, room; /* of the bin of the block that is freed */
@@ -87,7 +88,6 @@ static struct sight look(const void *freed)
         .huge = hk_total(&p->huge_allocs_total) + hk_total(&p->huge_frees_total),
         .big_misses = hk_total(&hk_big_cache_misses),
         .purged = hk_total(&p->purged_bytes_total),
-        .foreign = hk_total(&p->foreign_frees_total),
         .failed = hk_total(&p->failed_allocs_total),
         .late = hk_total(&p->late_frees_total),
         .mmaps = hk_total(&p->sys_mmap_total),
@@ -186,8 +186,6 @@ static void add_way(struct hk_text *t, const struct hk_call *c, unsigned size_cl
 {
     if (c->kind != HK_CALL_FREE && c->result == NULL)
         hk_text_add(t, ": no memory");
-    else if (b->foreign != a->foreign)
-        hk_text_add(t, ": the C library's");
     else if (c->kind == HK_CALL_RESIZE)
         hk_text_add(t, c->result != c->p ? ": moved" : ": stays");
     else if (size_class == HK_CLASSES)
@@ -227,22 +225,64 @@ static void put_out(const char *line, size_t len)
         HK_SYSCALL(SYS_close, fd);
 }
 
+static void begin_line(struct hk_text *t, const struct hk_call *c)
+{
+    add_number(t, "hakmem: route ", (uint64_t)HK_SYSCALL(SYS_gettid, 0), "");
+    add_number(t, " ", route.told, " ");
+    add_call(t, c);
+}
+
 static void tell(const struct hk_call *c, unsigned size_class, const struct sight *a, const struct sight *b)
 {
     char line[320];
     struct hk_text t = hk_text_in(line, sizeof line - 1);
-    add_number(&t, "hakmem: route ", (uint64_t)HK_SYSCALL(SYS_gettid, 0), "");
-    add_number(&t, " ", route.told, " ");
-    add_call(&t, c);
+    begin_line(&t, c);
     add_way(&t, c, size_class, a, b);
     add_system(&t, a, b);
     line[t.len] = '\n';
     put_out(line, t.len + 1);
 }
 
+static void tell_foreign(const struct hk_call *c, const char *owner)
+{
+    char line[320];
+    struct hk_text t = hk_text_in(line, sizeof line - 1);
+    begin_line(&t, c);
+    hk_text_add(&t, ": ");
+    hk_text_add(&t, c->kind == HK_CALL_RESIZE && c->result == NULL ? "no memory" : owner);
+    line[t.len] = '\n';
+    put_out(line, t.len + 1);
+}
+
+static void end_if_all_told(void)
+{
+    if (route.told == route.most)
+        hk_divert_end_route();
+}
+
+/* The owner's functions are called, and maybe the linker: under no lock. */
+static void route_foreign(struct hk_call *call)
+{
+    const char *owner = hk_foreign_owner(call->p);
+    hk_divert_do(call);
+    int saved_errno = errno;
+    hk_lock_take(&route.lock);
+    if (route.lock.nested == 0 && route.told < route.most) {
+        route.told++;
+        tell_foreign(call, owner);
+        end_if_all_told();
+    }
+    hk_lock_drop(&route.lock);
+    errno = saved_errno;
+}
+
 /* A realloc that moves calls malloc and free: those are part of it. */
 void hk_route(struct hk_call *call)
 {
+    if (call->kind != HK_CALL_ALLOC && hk_slab_of(call->p) >= hk_arena_slabs()) {
+        route_foreign(call);
+        return;
+    }
     hk_lock_take(&route.lock);
     if (route.lock.nested != 0 || route.told == route.most) {
         hk_lock_drop(&route.lock);
@@ -256,8 +296,7 @@ void hk_route(struct hk_call *call)
     struct sight after = look(call->p);
     route.told++;
     tell(call, call->kind == HK_CALL_FREE ? size_class : class_at(call->result), &before, &after);
-    if (route.told == route.most)
-        hk_divert_end_route();
+    end_if_all_told();
     hk_lock_drop(&route.lock);
     errno = saved_errno;
 }
