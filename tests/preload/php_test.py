@@ -124,13 +124,6 @@ class Php(servers_test.Servers):
         return said
 
     @staticmethod
-    def end_group(leader):
-        try:
-            os.killpg(leader, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-    @staticmethod
     def try_to(address, family):
         try:
             return ask(address, 0, family)[0] == b"200"

@@ -28,6 +28,14 @@ class Servers(Case):
             process.send_signal(number)
         return process.wait(DEADLINE_S)
 
+    @staticmethod
+    def end_group(leader):
+        """Ends what a server has left in its session."""
+        try:
+            os.killpg(leader, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
     def wait_until(self, condition, process, what):
         end = time.monotonic() + DEADLINE_S
         while True:
