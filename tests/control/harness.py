@@ -139,8 +139,9 @@ class Process:
     def __init__(self, directory, *arguments, uid=None, wrap=(), expect_ok=True, executable=None, argument=None):
         program = SEGMENT_PROCESS if argument is None else argument
         command = list(wrap) + [program, "--dir", directory, *map(str, arguments)]
+        # With a folder, Python forks by itself: the spawn that it would use instead refuses an empty first argument.
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=uid,
-                                      executable=executable,
+                                      executable=executable, cwd=os.getcwd(),
                                       group=uid, extra_groups=[] if uid is not None else None,
                                       env=clean_environment())
         words = self.popen.stdout.readline().decode().split()

@@ -138,7 +138,9 @@ class HostileTest(Case):
         self.process(self.server, "--hostile", "many-silent")
         other = self.process(self.server)
         self.appears(self.client, other.pid)
-        self.assertLess(len(open_descriptors(self.server.pid)), len(self.before) + 150)
+        # A list that is read while descriptors come and go shows some twice.
+        shown = min(len(open_descriptors(self.server.pid)) for _ in range(20))
+        self.assertLess(shown, len(self.before) + 150)
         self.still_well()
 
     def connect(self, count):
