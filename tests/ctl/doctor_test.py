@@ -302,7 +302,7 @@ class Real(Doctor):
         other = bytearray(image)
         other[18:20] = b"\x16\0"  # EM_S390
         at = image.index(b"/ld-linux")
-        start, end = image.rindex(b"\0", 0, at) + 1, image.index(b"\0", at)
+        start, end = image.rindex(b"/lib", 0, at), image.index(b"\0", at)
         image[start:end] = b"/lib/ld-musl-x.so.1".ljust(end - start, b"\0")
         for name, program in (("hkmusl", image), ("hkother", other)):
             path = os.path.join(self.dir, name)

@@ -97,7 +97,7 @@ class Kinds(Case):
     def test_musl(self):
         def change(image):
             at = image.index(b"/ld-linux")
-            start = image.rindex(b"\0", 0, at) + 1
+            start = image.rindex(b"/lib", 0, at)
             end = image.index(b"\0", at)
             image[start:end] = b"/lib/ld-musl-x.so.1".ljust(end - start, b"\0")
 
@@ -279,7 +279,7 @@ class Units(Case):
         with open(os.path.realpath("/bin/true"), "rb") as f:
             image = f.read()
         at = image.index(b"/ld-linux")
-        start, end = image.rindex(b"\0", 0, at) + 1, image.index(b"\0", at)
+        start, end = image.rindex(b"/lib", 0, at), image.index(b"\0", at)
         image = image[:start] + b"/lib/ld-musl-x.so.1".ljust(end - start, b"\0") + image[end:]
         with open(self.root + self.musl, "wb") as f:
             f.write(image)
