@@ -5,7 +5,7 @@
  * asks the C library's own handle for it. The blocks come from here: strdup() and its like call the preloaded
  * malloc. So before the first such load, the C library's symbols of the names that this library exports are
  * made to lead here. That is done in the linker's table of symbols: whoever finds a name there finds ours,
- * and every other name is found as before (docs/decisions/0011-deepbind.md).
+ * and every other name is found as before (docs/decisions/0019-deepbind-symbols.md).
  *
  * Only libhakmem.so has this file. A process that makes no such load pays nothing: no page is written to.
  */

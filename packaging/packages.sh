@@ -4,7 +4,7 @@
 # dependencies.tsv beside it says which. It must not need any of them: it runs first, on a bare system.
 readonly DEPENDENCIES=packaging/dependencies.tsv
 # Packages that bring a daemon: never started, and not left to start at the next boot either.
-readonly SERVICES=(redis-server redis nginx postgresql memcached mariadb-server)
+readonly SERVICES=(redis-server redis valkey-server nginx apache2 postgresql memcached mariadb-server)
 # A line of progress at least this often where there is no terminal.
 readonly PROGRESS_SECONDS=10
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what no formatter does: length of files, how they open, guards, and words that must not stay."""
+"""Checks what no formatter does: names and length of files, how they open, guards, and words that must not stay."""
 
 import re
 
@@ -14,6 +14,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.~$}-])/(wo" r"rk|ho" r"me|ro" r"ot|fa" r"rm)
 CONFLICT = re.compile(r"^(<{7}|>{7}|={7})( |$)")
 # Files whose lines are data: read by programs, or fixed by others.
 DATA = {".golden", ".json", ".svg", ".bin"}
+NAME = re.compile(r"[A-Za-z0-9._/+-]+")
 SCRIPT_NAMES = {"dev", "run", "CMakeLists.txt"}
 
 
@@ -62,6 +63,8 @@ def main():
     report = tree.Report()
     checked = 0
     for name in tree.files():
+        if not NAME.fullmatch(str(name)):
+            report.add(repr(str(name)), 0, "a name that other tools stumble over")
         text = tree.read(name)
         if text is None or name.suffix in DATA or "corpus" in name.parts:
             continue

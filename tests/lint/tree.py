@@ -15,11 +15,11 @@ CLANG = "14"
 def files():
     """Paths of every file of the project, relative to its root: what git tracks or would, or, in a tree
     without git, all but the build folders."""
-    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files"]
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
     command += ["--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        names = [pathlib.PurePosixPath(line) for line in listed.splitlines()]
+        names = [pathlib.PurePosixPath(line) for line in listed.split("\0") if line]
     except (OSError, subprocess.CalledProcessError):
         names = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
         names = [n for n in names if not n.parts[0].startswith("build") and ".git" not in n.parts]
