@@ -2,10 +2,12 @@
  * jemalloc_api.c - the calls that programs built for jemalloc make for blocks: mallocx, rallocx, xallocx,
  * sallocx, dallocx, sdallocx and nallocx, as jemalloc(3) describes them. Its questions are lib/mallctl.h's.
  *
- * They lead to the blocks that malloc hands out, and mix with it freely. An arena or a cache that a caller
- * names is accepted and changes nothing: docs/decisions/0012-jemalloc-api.md says why. A size of 0, which the
- * manual leaves undefined, stands for 1.
+ * They lead to the blocks that malloc hands out, by its public name, and mix with it freely. An arena or a
+ * cache that a caller names is accepted and changes nothing: docs/decisions/0012-jemalloc-api.md says why. A
+ * size of 0, which the manual leaves undefined, stands for 1.
  */
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/alloc.h"
@@ -40,35 +42,67 @@ static bool wants_zeros(int flags)
     return ((unsigned)flags & ZERO) != 0;
 }
 
+/* What is not is the C library's, or of whoever has taken malloc's family over (lib/entries.c). */
+static bool is_ours(const void *p)
+{
+    return hk_slab_of(p) < hk_arena_slabs();
+}
+
+static size_t usable(void *p)
+{
+    return is_ours(p) ? hk_usable(p) : malloc_usable_size(p);
+}
+
 /* Makes the bytes of a block from one place to another read as zero. What is checked may have a guard behind
  * it. */
 static void clear(char *p, size_t from, size_t to)
 {
     if (to <= from)
         return;
-    if (from % hk_page_bytes == 0 && to > HK_SMALL_MAX && !hk_is_diverted())
+    if (from % hk_page_bytes == 0 && to > HK_SMALL_MAX && is_ours(p) && !hk_is_diverted())
         hk_clear(p + from, to - from);
     else
         memset(p + from, 0, to - from);
 }
 
-static void *take(const char *call, size_t size, size_t align, bool *zeroed)
+/* *zeros: so many bytes read as zero. */
+static void *take_diverted(const char *call, size_t size, size_t align, size_t *zeros)
 {
-    *zeroed = false;
-    if (HK_UNLIKELY(hk_is_diverted()))
-        return hk_divert_alloc(call, size, align, zeroed);
-    if (size > HK_SMALL_MAX || align > HK_SMALL_MAX)
-        return hk_big_make(size, align, zeroed);
-    return align == HK_MIN_ALIGN ? hk_malloc(size) : hk_aligned(align, size);
+    bool zeroed;
+    void *p = hk_divert_alloc(call, size, align, &zeroed);
+    *zeros = p != NULL && zeroed ? usable(p) : 0;
+    return p;
+}
+
+/* By the names that everybody knows. wanted: whether zeros are. */
+static void *take(const char *call, size_t size, size_t align, bool wanted, size_t *zeros)
+{
+    *zeros = 0;
+    if (HK_UNLIKELY(hk_is_diverted()) && !hk_divert_stands_back())
+        return take_diverted(call, size, align, zeros);
+    if (align != HK_MIN_ALIGN)
+        return memalign(align, size);
+    if (!wanted)
+        return malloc(size);
+    *zeros = size;
+    return calloc(1, size);
 }
 
 static void *make(const char *call, size_t size, int flags)
 {
-    bool zeroed;
-    void *p = take(call, size != 0 ? size : 1, alignment_in(flags), &zeroed);
-    if (p != NULL && wants_zeros(flags) && !zeroed)
-        clear(p, 0, hk_usable(p));
+    size_t zeros;
+    void *p = take(call, size != 0 ? size : 1, alignment_in(flags), wants_zeros(flags), &zeros);
+    if (p != NULL && wants_zeros(flags))
+        clear(p, zeros, usable(p));
     return p;
+}
+
+static void drop(const char *call, void *p, size_t size, size_t align)
+{
+    if (is_ours(p))
+        hk_free_told(call, p, size, align);
+    else
+        free(p);
 }
 
 void *mallocx(size_t size, int flags)
@@ -81,34 +115,37 @@ void *mallocx(size_t size, int flags)
 /* Whether realloc, wherever it goes, ends at a multiple of the alignment: big blocks begin a slab. */
 static bool realloc_aligns(const void *p, size_t size, size_t align)
 {
-    return align == HK_MIN_ALIGN ||
-           (size > HK_SMALL_MAX && align <= HK_SLAB_BYTES && hk_slab_of(p) < hk_arena_slabs());
+    return align == HK_MIN_ALIGN || (size > HK_SMALL_MAX && align <= HK_SLAB_BYTES && is_ours(p));
 }
 
 static void *resize(void *p, size_t size)
 {
+    if (!is_ours(p))
+        return realloc(p, size);
     return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_resize("rallocx", p, size) : hk_realloc(p, size);
 }
 
 /* All that the smaller of the two has: a caller may count on what is behind the size it asked for. */
 static void *replace(void *p, size_t had, size_t size, int flags)
 {
-    bool zeroed;
-    char *to = take("rallocx", size, alignment_in(flags), &zeroed);
+    size_t zeros;
+    char *to = take("rallocx", size, alignment_in(flags), false, &zeros);
     if (to == NULL)
         return NULL;
-    size_t has = hk_usable(to), kept = had < has ? had : has;
+    size_t has = usable(to), kept = had < has ? had : has;
     memcpy(to, p, kept);
-    if (wants_zeros(flags) && !zeroed)
+    if (wants_zeros(flags))
         clear(to, kept, has);
-    hk_free_told("rallocx", p, HK_ANY_SIZE, 1);
+    drop("rallocx", p, HK_ANY_SIZE, 1);
     return to;
 }
 
-/* At least half of it stays in use, and what is known of it elsewhere does not change. */
-static bool may_stay(const void *p, size_t had, size_t size, size_t align)
+/* At least half of it stays in use, it is as long as nallocx() says of such a block, and nothing is known of
+ * it elsewhere that would change. */
+static bool may_stay(const void *p, size_t had, size_t size, int flags)
 {
-    return size <= had && had / 2 < size && ((uintptr_t)p & (align - 1)) == 0 && !hk_is_diverted();
+    return size <= had && nallocx(size, flags) <= had && had / 2 < size &&
+           ((uintptr_t)p & (alignment_in(flags) - 1)) == 0 && !hk_is_diverted();
 }
 
 void *rallocx(void *p, size_t size, int flags)
@@ -121,14 +158,14 @@ void *rallocx(void *p, size_t size, int flags)
     bool aligns = realloc_aligns(p, size, align);
     if (aligns && !wants_zeros(flags))
         return resize(p, size);
-    size_t had = hk_usable(p);
-    if (may_stay(p, had, size, align))
+    size_t had = usable(p);
+    if (may_stay(p, had, size, flags))
         return p;
     if (!aligns || size < had)
         return replace(p, had, size, flags);
     void *to = resize(p, size);
     if (to != NULL)
-        clear(to, had, hk_usable(to));
+        clear(to, had, usable(to));
     return to;
 }
 
@@ -141,11 +178,11 @@ static bool resize_big_here(void *p, uint32_t slab, size_t size)
     return is_done;
 }
 
-/* Small blocks have the size of their class, and the C library's what it gave them. */
+/* Small blocks have the size of their class. */
 static void resize_here(void *p, size_t had, size_t size, size_t most)
 {
     size_t slab = hk_slab_of(p);
-    if (slab >= hk_arena_slabs() || hk_meta_of(slab) != 0)
+    if (hk_meta_of(slab) != 0)
         return;
     if ((most > had || most < had) && resize_big_here(p, (uint32_t)slab, most))
         return;
@@ -155,8 +192,8 @@ static void resize_here(void *p, size_t had, size_t size, size_t most)
 
 size_t xallocx(void *p, size_t size, size_t extra, int flags)
 {
-    size_t had = hk_usable(p), most, align = alignment_in(flags);
-    if (p == NULL || size > HK_MAX_REQUEST || ((uintptr_t)p & (align - 1)) != 0)
+    size_t had = usable(p), most, align = alignment_in(flags);
+    if (!is_ours(p) || size > HK_MAX_REQUEST || ((uintptr_t)p & (align - 1)) != 0)
         return had;
     if (size == 0)
         size = 1;
@@ -166,7 +203,7 @@ size_t xallocx(void *p, size_t size, size_t extra, int flags)
         hk_divert_resize_here("xallocx", p, size, most);
     else
         resize_here(p, had, size, most);
-    size_t has = hk_usable(p);
+    size_t has = usable(p);
     if (wants_zeros(flags))
         clear(p, had, has);
     return has;
@@ -177,18 +214,18 @@ size_t xallocx(void *p, size_t size, size_t extra, int flags)
 size_t sallocx(const void *p, int flags)
 {
     (void)flags;
-    return hk_usable(p);
+    return usable((void *)(uintptr_t)p);
 }
 
 void dallocx(void *p, int flags)
 {
     (void)flags;
-    hk_free_told("dallocx", p, HK_ANY_SIZE, 1);
+    drop("dallocx", p, HK_ANY_SIZE, 1);
 }
 
 void sdallocx(void *p, size_t size, int flags)
 {
-    hk_free_told("sdallocx", p, size, alignment_in(flags));
+    drop("sdallocx", p, size, alignment_in(flags));
 }
 
 /* A checked block is as long as was asked for, so that what this says is never more than there is. */

@@ -20,6 +20,11 @@ enum { THREADS = 4, ROUNDS = 100 };
 void free_sized(void *p, size_t size) __attribute__((weak));
 void free_aligned_sized(void *p, size_t align, size_t size) __attribute__((weak));
 void cfree(void *p) __attribute__((weak));
+void *mallocx(size_t size, int flags) __attribute__((weak));
+void *rallocx(void *p, size_t size, int flags) __attribute__((weak));
+void dallocx(void *p, int flags) __attribute__((weak));
+void sdallocx(void *p, size_t size, int flags) __attribute__((weak));
+size_t sallocx(const void *p, int flags) __attribute__((weak));
 
 static void give_sized(void *p, size_t size)
 {
@@ -80,6 +85,36 @@ static unsigned long grow(size_t size)
     return sum;
 }
 
+/* jemalloc's names, where they are there; else what they stand for. */
+static unsigned long by_other_names(size_t size)
+{
+    enum { ZERO = 0x40, LG_ALIGN = 8 };
+    int is_there = mallocx != NULL && rallocx != NULL && dallocx != NULL && sdallocx != NULL &&
+                   sallocx != NULL;
+    unsigned long sum = 0;
+    char *p = is_there ? mallocx(size, ZERO) : calloc(1, size);
+    for (size_t i = 0; i < size; i++)
+        sum += (unsigned char)p[i];
+    p = is_there ? rallocx(p, size * 3, ZERO | LG_ALIGN) : realloc(p, size * 3);
+    sum += use(p, size * 3);
+    p = realloc(p, size * 50);
+    sum += use(p, size * 50) + (unsigned long)(is_there && sallocx(p, 0) < size * 50);
+    if (is_there)
+        dallocx(p, 0);
+    else
+        free(p);
+    p = is_there ? mallocx(size * 70, LG_ALIGN) : malloc(size * 70);
+    sum += use(p, size * 70);
+    if (is_there)
+        sdallocx(p, size * 70, LG_ALIGN);
+    else
+        free(p);
+    p = is_there ? rallocx(malloc(size), size * 2, 0) : realloc(malloc(size), size * 2);
+    sum += use(p, size * 2);
+    free(p);
+    return sum;
+}
+
 static unsigned long aligned(size_t size)
 {
     unsigned long sum = 0;
@@ -115,7 +150,7 @@ static unsigned long pages(size_t size)
 static void *job(void *sum)
 {
     for (size_t i = 1; i <= ROUNDS; i++)
-        *(unsigned long *)sum += grow(i * 7 % 3000 + 1);
+        *(unsigned long *)sum += grow(i * 7 % 3000 + 1) + by_other_names(i * 11 % 900 + 1);
     for (size_t i = 1; i <= ROUNDS / 5; i++)
         *(unsigned long *)sum += aligned(i * 131);
     char *text = strdup("by the C library");
@@ -150,7 +185,7 @@ static void clean(void)
         pid_t child = fork();
         int status = -1;
         if (child == 0) {
-            printf("child: %lu\n", grow(500) + aligned(500));
+            printf("child: %lu\n", grow(500) + by_other_names(500) + aligned(500));
             exit(i);
         }
         if (child < 0 || waitpid(child, &status, 0) != child)
