@@ -15,7 +15,13 @@
 #include "ctl/memory.h"
 #include "shm/base.h"
 
+/* More than any program comes to: a hostile one ends the look at it, and not the tool. */
 #define LIBRARIES_MOST 256u
+#define RUN_PATH_MOST  (16u * PATH_MAX)
+#define RUN_DIRS_MOST  64u
+#define SYMBOLS_MOST   (16u << 20)           /* of all that is looked at */
+#define BYTES_MOST     (UINT64_C(4) << 30)   /* in the files of the libraries */
+#define FILE_BYTES     (UINT64_C(128) << 20) /* of one no more is read */
 
 static const char *const allocators[] = {
 #define HK_ALLOCATOR(id, name) name,
@@ -82,6 +88,7 @@ struct shown {
     uint64_t asked, defined; /* bits of rows */
     bool own_malloc, own_free, linked;
     const char *sanitizer;
+    uint64_t *symbols_left; /* that may be looked at yet */
 };
 
 /* Sanitizers that bring an allocator: the library of the runtime, and what a program that it is linked into
@@ -119,6 +126,9 @@ static bool may_be_ours(const char *name)
 static bool take_symbol(void *arg, const struct hk_elf_symbol *symbol)
 {
     struct shown *shown = arg;
+    if (*shown->symbols_left == 0)
+        return false;
+    --*shown->symbols_left;
     if (!may_be_ours(symbol->name))
         return true;
     if (symbol->defined && symbol->function)
@@ -164,8 +174,9 @@ struct search {
     const struct hk_program_place *place;
     char *names[LIBRARIES_MOST]; /* seen already, or still to be looked at */
     unsigned count;
-    char *run_paths; /* of the object that is looked at, colons between */
+    char *run_path; /* of the object that is looked at, colons between */
     char origin[PATH_MAX];
+    uint64_t symbols_left, bytes_left;
     uint64_t asked_of_jemalloc;
 };
 
@@ -191,7 +202,7 @@ static void note_sanitizer(struct hk_objects *objects, const char *library)
 
 static void want(struct search *search, const char *name)
 {
-    if (strcmp(name, "libc.so.6") == 0) /* every program's */
+    if (strcmp(name, "libc.so.6") == 0 /* every program's */ || strnlen(name, PATH_MAX) == PATH_MAX)
         return;
     note_sanitizer(search->objects, base_of(name));
     for (unsigned i = 0; i < search->count; i++) {
@@ -202,19 +213,16 @@ static void want(struct search *search, const char *name)
         search->names[search->count++] = hk_need(strdup(name));
 }
 
+/* Of several run paths the dynamic linker takes the last. */
 static bool take_entry(void *arg, enum hk_elf_entry entry, const char *text)
 {
     struct search *search = arg;
-    char *longer = NULL;
     if (entry == HK_ELF_NEEDED) {
         want(search, text);
-        return true;
+    } else if (strnlen(text, RUN_PATH_MOST) < RUN_PATH_MOST) {
+        free(search->run_path);
+        search->run_path = hk_need(strdup(text));
     }
-    if (asprintf(&longer, "%s%s%s", search->run_paths ? search->run_paths : "", search->run_paths ? ":" : "",
-                 text) < 0)
-        longer = hk_need(NULL);
-    free(search->run_paths);
-    search->run_paths = longer;
     return true;
 }
 
@@ -222,18 +230,21 @@ static bool take_entry(void *arg, enum hk_elf_entry entry, const char *text)
 static int open_in(const struct search *search, const char *list, const char *name, char buf[PATH_MAX])
 {
     static const char *const origins[] = {"$ORIGIN", "${ORIGIN}"};
-    for (const char *dir = list; dir && *dir; dir += strcspn(dir, ":"), dir += strspn(dir, ":")) {
+    const char *dir = list;
+    for (unsigned n = 0; dir && *dir && n < RUN_DIRS_MOST; n++) {
         int len = (int)strcspn(dir, ":");
         int wrote = snprintf(buf, PATH_MAX, "%.*s/%s", len, dir, name);
         for (unsigned i = 0; i < HK_COUNT_OF(origins); i++) {
-            size_t n = strlen(origins[i]);
-            if (strncmp(dir, origins[i], n) == 0 && n <= (size_t)len)
-                wrote = snprintf(buf, PATH_MAX, "%s%.*s/%s", search->origin, len - (int)n, dir + n, name);
+            size_t cut = strlen(origins[i]);
+            if (strncmp(dir, origins[i], cut) == 0 && cut <= (size_t)len)
+                wrote = snprintf(buf, PATH_MAX, "%s%.*s/%s", search->origin, len - (int)cut, dir + cut, name);
         }
         int fd = wrote > 0 && wrote < PATH_MAX && buf[0] == '/' ? hk_open_below(search->place->root, buf)
                                                                 : -1;
         if (fd >= 0)
             return fd;
+        dir += len;
+        dir += strspn(dir, ":");
     }
     return -1;
 }
@@ -258,7 +269,7 @@ static int open_library(const struct search *search, const char *name, char path
     }
     int fd = open_in(search, search->place->library_path, name, path);
     if (fd < 0)
-        fd = open_in(search, search->run_paths, name, path);
+        fd = open_in(search, search->run_path, name, path);
     return fd >= 0 ? fd : open_in(search, usual_dirs(), name, path);
 }
 
@@ -267,13 +278,14 @@ static void take_object(struct search *search, const struct hk_elf *elf, const c
                         struct shown *shown, bool dynamic_alone)
 {
     struct hk_objects *objects = search->objects;
+    shown->symbols_left = &search->symbols_left;
     hk_elf_each_symbol(elf, dynamic_alone, take_symbol, shown);
     shown->asked &= ~shown->defined;
     for (unsigned a = 0; a < HK_ALLOCATORS; a++)
         note_rows(objects->asks[a], base_of(path), shown->asked & rows_of(a));
     search->asked_of_jemalloc |= shown->asked & rows_of(HK_ALLOCATOR_JEMALLOC);
-    free(search->run_paths);
-    search->run_paths = NULL;
+    free(search->run_path);
+    search->run_path = NULL;
     dirname_of(path, search->origin);
     hk_elf_each_entry(elf, take_entry, search);
 }
@@ -287,8 +299,12 @@ static void look_at_library(struct search *search, const char *name)
     int fd = open_library(search, name, path);
     if (fd < 0)
         return;
-    if (hk_elf_read(&elf, fd) == HK_ELF_OK)
+    enum hk_elf_state state = hk_elf_read(&elf, fd);
+    uint64_t bytes = elf.size < FILE_BYTES ? elf.size : FILE_BYTES;
+    if (state == HK_ELF_OK && bytes <= search->bytes_left) {
+        search->bytes_left -= bytes;
         take_object(search, &elf, path, &shown, true);
+    }
     hk_elf_free(&elf);
     close(fd);
 }
@@ -296,7 +312,8 @@ static void look_at_library(struct search *search, const char *name)
 /* What the library that will be preloaded defines. */
 static uint64_t served_by(const struct hk_program_place *place)
 {
-    struct shown shown = {0};
+    uint64_t symbols_left = SYMBOLS_MOST;
+    struct shown shown = {.symbols_left = &symbols_left};
     struct hk_elf elf;
     int fd = place->library ? open(place->library, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
@@ -312,7 +329,8 @@ void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *
                      const struct hk_elf *program, const char *path)
 {
     struct shown shown = {0};
-    struct search search = {.objects = objects, .place = place};
+    struct search search = {
+        .objects = objects, .place = place, .symbols_left = SYMBOLS_MOST, .bytes_left = BYTES_MOST};
     *objects = (struct hk_objects){.linked = false};
     take_object(&search, program, path, &shown, false);
     objects->own_malloc = shown.own_malloc;
@@ -322,11 +340,11 @@ void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *
         objects->sanitizer = shown.sanitizer;
     for (unsigned a = 0; a < HK_ALLOCATORS; a++)
         note_rows(objects->holds[a], hk_allocator_name(a), shown.defined & rows_of(a));
-    for (unsigned i = 0; i < search.count; i++)
+    for (unsigned i = 0; i < search.count && search.symbols_left > 0; i++)
         look_at_library(&search, search.names[i]);
     if (search.asked_of_jemalloc)
         objects->jemalloc_is_served = (search.asked_of_jemalloc & ~served_by(place)) == 0;
     for (unsigned i = 0; i < search.count; i++)
         free(search.names[i]);
-    free(search.run_paths);
+    free(search.run_path);
 }

@@ -5,6 +5,7 @@ A kind whose compiler or library is not there is left out, and said so.
 import os
 import resource
 import shutil
+import struct
 import subprocess
 import unittest
 
@@ -28,6 +29,45 @@ int main(void) { void *volatile p = malloc(10); free(p); return 7; }
 """
 ASKS = "extern void *NAME(unsigned long, int);\nint main(void) { return NAME(1, 0) ? 7 : 8; }\n"
 GIVES = "void *NAME(unsigned long n, int f) { static char block[64]; (void)n, (void)f; return block; }\n"
+
+
+def image_of(entries, strings, machine):
+    """An ELF program for that machine of a dynamic section alone: its entries (tag, value), and their strings."""
+    place, start = 0x10000, 64 + 2 * 56
+    entries = [*entries, (5, place + start), (10, len(strings))]  # DT_STRTAB, DT_STRSZ
+    at = start + len(strings)
+    section = b"".join(struct.pack("<qQ", *e) for e in [*entries, (0, 0)])
+    segments = [(1, 5, 0, place, place, at, at, 4096),
+                (2, 6, at, place + at, place + at, len(section), len(section), 8)]
+    head = b"\x7fELF\2\1\1".ljust(16, b"\0")
+    head += struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, 2, 64, 0, 0)
+    return head + b"".join(struct.pack("<IIQQQQQQ", *s) for s in segments) + strings + section
+
+
+class Hostile(Case):
+    """Programs that are made to cost who looks at them memory, or time without end."""
+
+    def test_what_is_kept_is_bounded(self):
+        with open(TOOL, "rb") as f:
+            machine = struct.unpack_from("<H", f.read(20), 18)[0]
+        needed, run_path, dirs = 1, 29, 8 << 20
+        path = os.path.join(self.dir, "hostile")
+        for what, entries, strings in (
+                ("one long run path, again and again", [(run_path, 1)] * 4000, b"\0" + b"/x" * (4 << 20) + b"\0"),
+                ("long names", [(needed, 1 + i) for i in range(250)], b"\0" + b"n" * (16 << 20) + b"\0"),
+                ("many directories", [(run_path, 1), *[(needed, 2 * dirs + 2)] * 9],
+                 b"\0" + b"/:" * dirs + b"\0lib.so\0"),
+                ("many names", [(needed, 1 + 9 * i) for i in range(4000)],
+                 b"\0" + b"".join(b"/%d/" % i + b"n" * (6 - len(b"%d" % i)) + b"\0" for i in range(4000)))):
+            with open(path, "wb") as f:
+                f.write(image_of(entries, strings, machine))
+            os.chmod(path, 0o755)
+            status, _, err = self.at(
+                "run", "--", path, env=environment(HAKMEM_LIBRARY=os.environ["HAKMEM_MARKER"]),
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20)))
+            # The tool came to its end, and the kernel has refused the program or ended it.
+            self.assertIn("nothing can be preloaded", err, (what, status))
+            self.assertNotIn("memory", err, what)
 
 
 @unittest.skipUnless(CC, "no C compiler here")
