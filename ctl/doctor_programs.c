@@ -14,10 +14,13 @@
 #include "ctl/service_names.h"
 #include "ctl/service_program.h"
 
-/* Many processes run one program: it is looked at once. */
+/* Many processes run one program: it is looked at once, for each user and root directory, by which the answer
+ * differs. */
 struct known {
-    dev_t device;
-    ino_t inode;
+    dev_t device, root_device;
+    ino_t inode, root_inode;
+    uid_t uid;
+    gid_t gid;
     bool readable;
     struct hk_program program;
 };
@@ -47,30 +50,53 @@ void hk_programs_free(struct hk_programs *programs)
 
 /* ---- processes ---- */
 
-static struct known *add(struct hk_programs *programs, const struct stat *st)
+static bool is_same(const struct known *a, const struct known *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->root_device == b->root_device &&
+           a->root_inode == b->root_inode && a->uid == b->uid && a->gid == b->gid;
+}
+
+static bool identify(struct known *key, pid_t pid)
+{
+    char path[64];
+    struct stat exe, root;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    if (stat(path, &exe) != 0 || !hk_proc_ids(pid, &key->uid, &key->gid))
+        return false;
+    snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
+    if (stat(path, &root) != 0)
+        return false;
+    key->device = exe.st_dev;
+    key->inode = exe.st_ino;
+    key->root_device = root.st_dev;
+    key->root_inode = root.st_ino;
+    return true;
+}
+
+static struct known *add(struct hk_programs *programs, const struct known *key)
 {
     struct known *known = hk_need(calloc(1, sizeof *known));
     programs->all = hk_grow(programs->all, programs->count, &programs->capacity, sizeof(struct known *));
     programs->all[programs->count++] = known;
-    known->device = st->st_dev;
-    known->inode = st->st_ino;
+    *known = *key;
     return known;
 }
 
 const struct hk_program *hk_programs_of_process(struct hk_programs *programs, pid_t pid)
 {
-    char exe[64];
-    struct stat st;
-    struct hk_program_place place = {.root = "", .library = programs->library[0] ? programs->library : NULL};
-    snprintf(exe, sizeof exe, "/proc/%d/exe", (int)pid);
-    if (stat(exe, &st) != 0 || !hk_proc_ids(pid, &place.uid, &place.gid))
+    struct known key = {.readable = false};
+    if (!identify(&key, pid))
         return NULL;
     for (size_t i = 0; i < programs->count; i++) {
         struct known *known = programs->all[i];
-        if (known->device == st.st_dev && known->inode == st.st_ino)
+        if (is_same(known, &key))
             return known->readable ? &known->program : NULL;
     }
-    struct known *known = add(programs, &st);
+    struct hk_program_place place = {.root = "",
+                                     .library = programs->library[0] ? programs->library : NULL,
+                                     .uid = key.uid,
+                                     .gid = key.gid};
+    struct known *known = add(programs, &key);
     known->readable = hk_program_look_at_process(&known->program, &place, pid);
     return known->readable ? &known->program : NULL;
 }

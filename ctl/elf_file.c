@@ -251,7 +251,8 @@ static bool visit_some(const struct symbols *table, const Elf64_Sym *symbols, si
                                              .defined = symbols[i].st_shndx != SHN_UNDEF,
                                              .exported = table->exported,
                                              .function = type == STT_FUNC || type == STT_GNU_IFUNC,
-                                             .weak = ELF64_ST_BIND(symbols[i].st_info) == STB_WEAK};
+                                             .weak = ELF64_ST_BIND(symbols[i].st_info) == STB_WEAK,
+                                             .local = ELF64_ST_BIND(symbols[i].st_info) == STB_LOCAL};
         if (!visit(arg, &symbol))
             return false;
     }

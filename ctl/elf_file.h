@@ -54,6 +54,7 @@ struct hk_elf_symbol {
     bool exported;    /* or asked for: of the dynamic symbols */
     bool function;
     bool weak;
+    bool local; /* nobody else's look-up finds it */
 };
 
 /* Calls visit for each dynamic symbol, and then, unless dynamic_alone, for each of the static table where

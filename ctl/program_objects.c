@@ -54,7 +54,7 @@ static int find_below(const char *root, const char *path)
         return -1;
     struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
     int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+    if (fd < 0 && errno == ENOSYS) /* before Linux 5.6: a link may lead out of the root */
         fd = openat(dir, path + strspn(path, "/"), flags);
     int error = errno;
     close(dir);
@@ -131,7 +131,7 @@ static bool take_symbol(void *arg, const struct hk_elf_symbol *symbol)
     --*shown->symbols_left;
     if (!may_be_ours(symbol->name))
         return true;
-    if (symbol->defined && symbol->function)
+    if (symbol->defined && symbol->function && !symbol->local)
         take_definition(shown, symbol->name);
     for (unsigned i = 0; i < HK_COUNT_OF(rows); i++) {
         if (strcmp(symbol->name, rows[i].symbol) != 0)

@@ -47,9 +47,10 @@ struct hk_file_id {
  * another user's. */
 int hk_proc_exe(pid_t pid, char *buf, size_t size, struct hk_file_id *id);
 
-/* The path by which a program was started, where that is a link to exe: from its first argument, if that is
- * in exe's directory or in a usual one for programs, and leads there. Elsewhere nothing is looked at: the
- * argument is the process's own. False: it is not known, or exe itself. */
+/* The path by which a program was started, where that is a link to exe, which is what hk_proc_exe() says:
+ * from its first argument, if that is in exe's directory or in a usual one for programs, and leads there.
+ * Elsewhere nothing is looked at: the argument is the process's own. False: it is not known, or exe itself.
+ */
 bool hk_proc_program(pid_t pid, const char *exe, char *buf, size_t size);
 
 /* Unit or container into buf (HK_UNIT_BYTES_MAX); ENODATA if it is in none. */

@@ -77,7 +77,9 @@ static void set_exe(struct hk_process *process)
     char exe[HK_EXE_BYTES];
     process->exe_claimed = hk_proc_exe(process->pid, exe, sizeof exe, &process->exe_id) != 0;
     hk_strset(&process->exe, process->exe_claimed ? process->family->exe : exe);
-    hk_strset(&process->program, hk_proc_program(process->pid, process->exe, exe, sizeof exe) ? exe : NULL);
+    /* A path that the process itself claims leads nowhere that the daemon would look. */
+    bool found = !process->exe_claimed && hk_proc_program(process->pid, process->exe, exe, sizeof exe);
+    hk_strset(&process->program, found ? exe : NULL);
 }
 
 static void set_unit(struct hk_process *process)

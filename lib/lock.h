@@ -4,7 +4,7 @@
  * Three states (free, held, held with waiters) as in U. Drepper, "Futexes Are Tricky" (2011), mutex 2. No
  * lock is held across fork(): a child re-initialises all of them (hk_lock_init) and what they guard is
  * written so that it can be cut at any instant. Taken on slow paths only. Ranks, outermost first: the late
- * heap's, publish, control, retain, places, arena.
+ * heap's, mallctl's, publish, control, retain, places, arena.
  */
 #ifndef HAKMEM_LIB_LOCK_H
 #define HAKMEM_LIB_LOCK_H

@@ -237,7 +237,7 @@ static int read_and_write(struct hk_ctl *c, const struct access *a, unsigned typ
     size_t bytes = hk_ctl_bytes(type);
     uint64_t value = 0;
     int error = 0;
-    if (a->new != NULL && a->new_len != bytes)
+    if (a->new != NULL ? a->new_len != bytes : (access & HK_CTL_R) == 0)
         return EINVAL;
     if (a->new != NULL && (access & HK_CTL_NEW) != 0)
         error = hk_ctl_set(c, number_at(a->new, bytes));

@@ -99,6 +99,7 @@ void hk_ctl_refresh(void);
 
 /* In a forked child: lock free again. */
 void hk_ctl_after_fork(void);
+void hk_ctl_acts_after_fork(void);
 
 /* ---- one name ---- */
 

@@ -11,6 +11,7 @@
 #include "lib/bin.h"
 #include "lib/control.h"
 #include "lib/include/hakmem.h"
+#include "lib/lock.h"
 #include "lib/mallctl.h"
 #include "lib/os.h"
 #include "lib/params.h"
@@ -204,19 +205,42 @@ static void set_tunable(enum hk_tunable_id id, uint64_t value)
     (void)hk_control_set_own(name, strlen(name), text, t.len, HK_SOURCE_PROGRAM, &error);
 }
 
-/* What is retained has no age here: no time keeps nothing, endless time keeps all, and between the two is
- * what the tunables say. */
-static void retain_for(int64_t before, int64_t ms)
+/* What was retained before a program said no time or endless time. */
+static struct {
+    struct hk_lock lock;
+    bool is_set;
+    uint64_t bytes, percent;
+} retained;
+
+void hk_ctl_acts_after_fork(void)
 {
-    const struct hk_tunable_info *bytes = &hk_tunables[HK_TUNE_retain_bytes];
-    const struct hk_tunable_info *percent = &hk_tunables[HK_TUNE_retain_percent];
-    if (ms <= 0) {
-        set_tunable(HK_TUNE_retain_bytes, ms == 0 ? 0 : bytes->max);
-        set_tunable(HK_TUNE_retain_percent, ms == 0 ? 0 : percent->dflt);
-    } else if (before <= 0) {
-        set_tunable(HK_TUNE_retain_bytes, bytes->dflt);
-        set_tunable(HK_TUNE_retain_percent, percent->dflt);
+    hk_lock_init(&retained.lock);
+}
+
+/* What is retained has no age here: no time keeps nothing, endless time keeps all, and between the two is
+ * what was kept before. */
+static void retain_for(int64_t ms)
+{
+    hk_lock_take(&retained.lock);
+    if (ms <= 0 && !retained.is_set) {
+        retained.bytes = hk_param(HK_TUNE_retain_bytes);
+        retained.percent = hk_param(HK_TUNE_retain_percent);
     }
+    if (ms <= 0) {
+        set_tunable(HK_TUNE_retain_bytes, ms == 0 ? 0 : hk_tunables[HK_TUNE_retain_bytes].max);
+        set_tunable(HK_TUNE_retain_percent, ms == 0 ? 0 : retained.percent);
+    } else if (retained.is_set) {
+        set_tunable(HK_TUNE_retain_bytes, retained.bytes);
+        set_tunable(HK_TUNE_retain_percent, retained.percent);
+    }
+    retained.is_set = ms <= 0;
+    hk_lock_drop(&retained.lock);
+}
+
+/* All memory is arena 0's; what a program says of one of its own changes nothing. */
+static bool is_of_all(unsigned arena)
+{
+    return arena == 0 || arena == HK_CTL_ALL || arena == hk_ctl_arenas();
 }
 
 int hk_ctl_set_decay(unsigned arena, bool muzzy, bool of_new, uint64_t v)
@@ -224,11 +248,12 @@ int hk_ctl_set_decay(unsigned arena, bool muzzy, bool of_new, uint64_t v)
     int64_t ms = (int64_t)v;
     if (ms < -1 || ms > INT64_MAX - 2)
         return EFAULT;
-    int64_t before = hk_ctl_decay(muzzy, of_new);
-    atomic_store(of_new ? &decay_of_new[muzzy] : &decay_now[muzzy], ms + 2);
-    if (muzzy || of_new || (arena != 0 && arena != HK_CTL_ALL))
+    if (!of_new && !is_of_all(arena))
         return 0;
-    retain_for(before, ms);
+    atomic_store(of_new ? &decay_of_new[muzzy] : &decay_now[muzzy], ms + 2);
+    if (muzzy || of_new)
+        return 0;
+    retain_for(ms);
     return ms >= 0 ? hk_ctl_purge() : 0;
 }
 

@@ -134,4 +134,5 @@ void hk_ctl_refresh(void)
 void hk_ctl_after_fork(void)
 {
     hk_lock_init(&last.lock);
+    hk_ctl_acts_after_fork();
 }

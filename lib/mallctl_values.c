@@ -34,7 +34,7 @@ size_t hk_ctl_bytes(unsigned type)
 }
 
 #define TEXT(text)     ((uint64_t)(uintptr_t)(text))
-#define DECAY_AT_START (hk_tunables[HK_TUNE_purge_delay_ms].dflt)
+#define DECAY_AT_START (hk_param(HK_TUNE_purge_delay_ms))
 
 /* All memory is the first arena's. */
 #define OURS(value) (is_ours ? (value) : 0)

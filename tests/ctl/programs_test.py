@@ -176,6 +176,12 @@ class Kinds(Case):
         self.warned(hidden, "jemalloc: je_mallocx", how="runs on hakmem in part")
         self.silent(self.make("stripped", PLAIN + GIVES.replace("NAME", "je_mallocx"), "-s"))
 
+    def test_functions_that_nobody_else_finds(self):
+        static = "".join(f"static __attribute__((used)) void *my_{name}(void) __asm__(\"{name}\");\n"
+                         f"static __attribute__((used)) void *my_{name}(void) {{ return 0; }}\n"
+                         for name in ("malloc", "free"))
+        self.silent(self.make("local", static + "int main(void) { return 7; }\n"))
+
     def stub(self, name, function):
         return self.make(name, GIVES.replace("NAME", function), "-shared", "-fPIC", f"-Wl,-soname,{name}")
 
@@ -183,11 +189,15 @@ class Kinds(Case):
         here = ("-Wl,-rpath,$ORIGIN", f"-L{self.dir}")
         jemalloc = self.stub("libj.so", "mallocx")
         self.stub("libt.so", "tc_malloc")
+        self.stub("libp.so", "_rjem_malloc")
         asks = self.make("asks", ASKS.replace("NAME", "mallocx"), *here, "-lj")
         self.refused(asks, "jemalloc's own functions", "(asks: mallocx)")
         # What the library that is preloaded has is served.
         self.silent(asks, library=jemalloc)
         self.assertIn("which libhakmem.so serves (asks: mallocx)", self.run_it("-v", "--", asks, library=jemalloc)[1])
+        # Under names of its own it has a free() of its own.
+        self.warned(self.make("asks-prefixed", ASKS.replace("NAME", "_rjem_malloc"), *here, "-lp"),
+                    "(asks-prefixed: _rjem_malloc)", how="runs on hakmem in part")
         self.warned(self.make("asks-tc", ASKS.replace("NAME", "tc_malloc"), *here, "-lt"), "(asks-tc: tc_malloc)",
                     how="runs on hakmem in part")
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/include/hakmem.h"
 #include "tests/lib/blocks.h"
 #include "tests/lib/mallctl.h"
 #include "tests/support/check.h"
@@ -201,6 +202,37 @@ static void decay_is_retention(void **state)
     assert_int_equal(size_of("arena.0.muzzy_decay_ms"), 7);
 }
 
+/* What is retained afterwards of nine tenths of a MiB: all by 16 MiB, nothing by 0. */
+static void decay_goes_back_to_what_was(void **state)
+{
+    (void)state;
+    char own[64];
+    snprintf(own, sizeof own, "arena.%u.dirty_decay_ms", new_arena());
+    assert_int_equal(hakmem_tune("retain_bytes", "0"), 0);
+    assert_int_equal(hakmem_tune("retain_percent", "0"), 0);
+    assert_int_equal(set_decay("arena.0.dirty_decay_ms", -1), 0);
+    assert_true(retained_after_a_free() > 0);
+    assert_int_equal(set_decay(own, 0), 0); /* has no memory */
+    assert_int_equal((int64_t)size_of("arena.0.dirty_decay_ms"), -1);
+    assert_true(retained_after_a_free() > 0);
+    snprintf(own, sizeof own, "arena.%u.dirty_decay_ms", unsigned_of("arenas.narenas")); /* all */
+    assert_int_equal(set_decay(own, 5000), 0);
+    assert_int_equal(size_of("arena.0.dirty_decay_ms"), 5000);
+    assert_int_equal(retained_after_a_free(), 0);
+    assert_int_equal(hakmem_tune("retain_bytes", "16MiB"), 0);
+    assert_int_equal(set_decay("arena.0.dirty_decay_ms", 0), 0);
+    assert_int_equal(set_decay("arena.0.dirty_decay_ms", 5000), 0);
+    assert_true(retained_after_a_free() > 0);
+}
+
+/* Names that can be written alone want something to write. */
+static void nothing_is_no_value(void **state)
+{
+    (void)state;
+    assert_int_equal(mallctl("tcache.flush", NULL, NULL, NULL, 0), EINVAL);
+    assert_int_equal(mallctl("tcache.destroy", NULL, NULL, NULL, 0), EINVAL);
+}
+
 static void orders_of_a_thread(void **state)
 {
     (void)state;
@@ -286,6 +318,8 @@ int main(void)
         cmocka_unit_test(caches_are_numbers),
         cmocka_unit_test(purging_gives_pages_back),
         cmocka_unit_test(decay_is_retention),
+        cmocka_unit_test(decay_goes_back_to_what_was),
+        cmocka_unit_test(nothing_is_no_value),
         cmocka_unit_test(orders_of_a_thread),
         cmocka_unit_test(sbrk_stays_unused),
         cmocka_unit_test(blocks_are_looked_up),
