@@ -49,7 +49,10 @@ class Hostile(Case):
 
     def test_what_is_kept_is_bounded(self):
         with open(TOOL, "rb") as f:
-            machine = struct.unpack_from("<H", f.read(20), 18)[0]
+            image = f.read()
+        if any(name in image for name in (b"__asan_report_", b"__tsan_func_entry", b"__msan_warning")):
+            self.skipTest("a sanitizer reserves more than the limit that is set here")
+        machine = struct.unpack_from("<H", image, 18)[0]
         needed, run_path, dirs = 1, 29, 8 << 20
         path = os.path.join(self.dir, "hostile")
         for what, entries, strings in (
