@@ -224,6 +224,11 @@ class Commands(Case):
         subject = self.start("1", program=IMPOSTOR, library=None)
         self.assertIn("describes itself in format 99, and this script reads 1", gdb("hakmem info", pid=subject.pid)[0])
 
+    def test_a_damaged_description(self):
+        subject = self.start("2", program=IMPOSTOR, library=None)
+        said = gdb("hakmem info", pid=subject.pid)[0]
+        self.assertIn("damaged: the library's description has 4294967295 entries", said)
+
 
 def may_trace():
     """Why not, "" if gdb can do its part."""

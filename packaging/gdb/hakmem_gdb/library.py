@@ -8,6 +8,7 @@ from .process import (description_address, for_each_thread, number_at, read, rea
                       thread_pointer)
 
 FORMAT = 1
+MOST_HEAPS = 65535  # lib/geometry.h
 MAGIC = b"hakmem describes"
 
 
@@ -86,6 +87,8 @@ class Library:
 
     @staticmethod
     def entries(address, count, size, name_bytes):
+        if count > 4096 or not name_bytes + 8 <= size <= 256:
+            raise gdb.GdbError(f"damaged: the library's description has {count} entries of {size} bytes")
         data, found = read(address, count * size), {}
         for i in range(count):
             name = data[i * size:i * size + name_bytes].split(b"\0")[0].decode("ascii", "replace")
@@ -135,7 +138,10 @@ class Library:
     # -- heaps and threads --
 
     def heap_count(self):
-        return read_number(self.place("heap count"), 4)
+        count = read_number(self.place("heap count"), 4)
+        if count > MOST_HEAPS:
+            raise gdb.GdbError(f"damaged: {count} heaps; {MOST_HEAPS} are the most")
+        return count
 
     def all_heaps(self):
         return [Heap(self, number) for number in range(1, self.heap_count() + 1)]

@@ -7,8 +7,13 @@ import gdb
 
 # ---- memory ----
 
+MOST_BYTES = 16 << 20  # more than any table of the library has
+
+
 def read(address, size):
-    """Bytes of the process. GdbError where it has none there."""
+    """Bytes of the process. GdbError where it has none there, or where a damaged core asks for too many."""
+    if size > MOST_BYTES:
+        raise gdb.GdbError(f"damaged: a table of {size} bytes at {address:#x}")
     try:
         return bytes(gdb.selected_inferior().read_memory(address, size))
     except (gdb.MemoryError, OverflowError):
