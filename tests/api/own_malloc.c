@@ -161,6 +161,47 @@ size_t malloc_usable_size(void *p)
 
 #endif
 
+/* jemalloc's functions, where the preload has them: their blocks are the program's own functions'. */
+void *mallocx(size_t size, int flags) __attribute__((weak));
+void *rallocx(void *p, size_t size, int flags) __attribute__((weak));
+size_t xallocx(void *p, size_t size, size_t extra, int flags) __attribute__((weak));
+size_t sallocx(const void *p, int flags) __attribute__((weak));
+void dallocx(void *p, int flags) __attribute__((weak));
+void sdallocx(void *p, size_t size, int flags) __attribute__((weak));
+
+enum { ZERO = 0x40 };
+
+static void *filled(void *p, size_t size)
+{
+    CHECK(p != NULL && malloc_usable_size(p) >= size, "no memory");
+    return memset(p, 1, size);
+}
+
+static void mixed(size_t size)
+{
+    if (mallocx == NULL)
+        return;
+    unsigned long before = atomic_load(&calls);
+    free(filled(mallocx(size, 0), size));
+    CHECK(atomic_load(&calls) >= before + 2, "mallocx passed by malloc");
+    char *p = filled(mallocx(size, 7), size);
+    CHECK((uintptr_t)p % 128 == 0, "mallocx: %p", (void *)p);
+    p = realloc(p, size * 2);
+    dallocx(filled(p, size * 2), 0);
+    p = rallocx(filled(malloc(size), size), size * 3, 0);
+    CHECK(p[size - 1] == 1, "rallocx");
+    p = rallocx(filled(p, size * 3), size * 4, 9 | ZERO);
+    CHECK(p[size * 3 - 1] == 1 && (uintptr_t)p % 512 == 0 && p[size * 4 - 1] == 0, "rallocx with flags");
+    CHECK(sallocx(p, 0) >= size * 4 && xallocx(p, size * 4, 0, 0) >= size * 4, "sallocx");
+    free(p);
+    before = atomic_load(&calls);
+    p = mallocx(size, ZERO);
+    CHECK(p != NULL && p[0] == 0 && p[size - 1] == 0, "mallocx of zeros");
+    CHECK(atomic_load(&calls) > before, "mallocx passed by calloc");
+    sdallocx(p, size, 0);
+    sdallocx(filled(malloc(size), size), size, 0);
+}
+
 static void *work(void *arg)
 {
     for (unsigned i = 1; i < 1000; i++) {
@@ -185,6 +226,8 @@ int main(void)
         CHECK(pthread_create(&threads[i], NULL, work, NULL) == 0, "pthread_create");
     for (unsigned i = 0; i < HK_COUNT_OF(threads); i++)
         pthread_join(threads[i], NULL);
+    for (size_t size = 1; size < 100000; size = size * 3 + 7)
+        mixed(size);
     FILE *file = fopen("/dev/null", "w");
     CHECK(file != NULL, "fopen");
     fprintf(file, "x");
