@@ -117,6 +117,8 @@ static char *objection(const struct hk_wait *wait, const struct hk_process *proc
                      (unsigned long long)a->effective);
         else if (a && a->verdict == HK_VERDICT_UNKNOWN)
             snprintf(text, sizeof text, "%s: the library does not know this value", name);
+        else if (a && a->verdict == HK_VERDICT_FIXED)
+            snprintf(text, sizeof text, "%s: HAKMEM_HARDEN decided it at the program's start", name);
         else
             continue;
         return hk_strdup(text);

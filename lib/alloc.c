@@ -12,6 +12,7 @@
 #include "lib/control.h"
 #include "lib/divert.h"
 #include "lib/foreign.h"
+#include "lib/harden_live.h"
 #include "lib/init.h"
 #include "lib/misuse.h"
 #include "lib/process.h"
@@ -48,12 +49,12 @@ void *hk_big_make(size_t size, size_t align, bool *zeroed)
     hk_verify_big(p);
     if (HK_LIKELY(p != NULL)) {
         hk_publish_big(); /* the clock is for the free that comes of it */
-        return p;
+        return hk_harden_pass(p);
     }
     p = hk_big_alloc(size, align, zeroed);
     hk_verify_big(p);
     hk_control_tick();
-    return HK_LIKELY(p != NULL) ? p : hk_out_of_memory();
+    return HK_LIKELY(p != NULL) ? hk_harden_pass(p) : hk_out_of_memory();
 }
 
 /* The thread may only now have got the heap, with blocks in it. any: not the newest one. */
@@ -102,7 +103,7 @@ HK_NOINLINE void *hk_malloc_slow(size_t size)
     bool zeroed;
     if (HK_UNLIKELY(hk_is_diverted()))
         return hk_divert_alloc("malloc", size, HK_MIN_ALIGN, &zeroed);
-    return size <= HK_SMALL_MAX ? small_make(hk_class_of_size(size), false)
+    return size <= HK_SMALL_MAX ? hk_harden_pass(small_make(hk_class_of_size(size), false))
                                 : hk_big_make(size, HK_MIN_ALIGN, &zeroed);
 }
 
@@ -150,11 +151,11 @@ void hk_free_plain(void *p)
         hk_small_drop(p, (uint32_t)slab, hk_class_of_bin_offset(offset));
 }
 
-/* The empty heap, which is all that a thread has whose calls are diverted, goes on with nothing. */
+/* Where calls are diverted no slab is a fast one. */
 HK_NOINLINE void hk_free_slow(void *p)
 {
     size_t slab = hk_slab_of(p);
-    unsigned offset = slab < hk_arena_slabs() ? hk_meta_of(slab) : 0;
+    unsigned offset = slab < hk_arena_fast_slabs() ? hk_meta_of(slab) : 0;
     if (HK_LIKELY(offset != 0) &&
         HK_LIKELY(hk_bin_accept_as_before(hk_tls_heap, hk_class_of_bin_offset(offset), p)))
         return;
@@ -284,7 +285,7 @@ static void *resize_big(void *p, uint32_t slab, size_t size)
 {
     size_t usable = hk_big_usable("realloc", p, slab);
     void *resized = hk_big_change(p, slab, size);
-    return resized != NULL ? resized : move(p, usable, size);
+    return resized != NULL ? hk_harden_pass(resized) : move(p, usable, size);
 }
 
 void *hk_resize_plain(void *p, size_t size)
@@ -329,7 +330,7 @@ void *hk_realloc(void *p, size_t size)
 {
     uintptr_t base = HK_PLAIN(hk_arena.base);
     size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
-    if (HK_LIKELY(slab < HK_PLAIN(hk_arena.resizes))) {
+    if (HK_LIKELY(slab < HK_PLAIN(hk_arena.fast_slabs))) {
         const uint16_t *metas = (const uint16_t *)(base - HK_META_BELOW);
         unsigned offset = HK_PLAIN(metas[slab]);
         if (HK_LIKELY(offset != 0)) {

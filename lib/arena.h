@@ -37,10 +37,10 @@
  * compiler may compare with them in memory; they are written atomically, slabs after what it announces, and a
  * stale one only sends a caller to the slow path, where they are read properly. */
 struct hk_arena {
-    uintptr_t base; /* 0 until the first allocation; a multiple of a SuperSlab's size */
-    size_t slabs;   /* slab numbers below this have tables */
-    size_t
-        resizes; /* those that realloc's short way may look at: the same, or 0 where it is not to be taken */
+    uintptr_t base;    /* 0 until the first allocation; a multiple of a SuperSlab's size */
+    size_t slabs;      /* slab numbers below this have tables */
+    size_t fast_slabs; /* those that the short ways of free and realloc serve: the same, or 0 where calls are
+                          diverted. Written under hk_ss.lock, by lib/divert.c */
 } HK_ALIGNED(HK_CACHE_LINE);
 
 extern struct hk_arena hk_arena HK_HIDDEN;
@@ -125,6 +125,11 @@ HK_INLINE uintptr_t hk_arena_base(void)
 HK_INLINE size_t hk_arena_slabs(void)
 {
     return __atomic_load_n(&hk_arena.slabs, __ATOMIC_ACQUIRE);
+}
+
+HK_INLINE size_t hk_arena_fast_slabs(void)
+{
+    return __atomic_load_n(&hk_arena.fast_slabs, __ATOMIC_ACQUIRE);
 }
 
 HK_INLINE hk_au16 *hk_meta_words(void)

@@ -23,11 +23,11 @@ static uint64_t mix(uint64_t x)
 
 /* A kernel that has none yet, or a filter that does not let one ask: what it gave at the start, the time and
  * the place. */
-void hk_chance_begin(void)
+void hk_chance_begin(bool ask)
 {
     uint64_t words[2] = {0, 0};
     const void *at_start = (const void *)getauxval(AT_RANDOM);
-    if (hk_os_random(&secret, sizeof secret) == 0)
+    if (ask && hk_os_random(&secret, sizeof secret) == 0)
         return;
     if (at_start != NULL)
         memcpy(words, at_start, sizeof words);

@@ -7,11 +7,13 @@
 #ifndef HAKMEM_LIB_CHANCE_H
 #define HAKMEM_LIB_CHANCE_H
 
+#include <stdbool.h>
+
 #include "shm/base.h"
 
-/* Draws the process's secret, from the kernel where it has one to give. Called once, before the others:
- * nobody is asked for anything later, when a filter may forbid it. */
-void hk_chance_begin(void);
+/* Draws the process's secret, before the others are called; once is enough. ask: from the kernel, where it has
+ * one to give; else from what it gave at the process's start, for a filter may forbid to ask by now. */
+void hk_chance_begin(bool ask);
 
 /* A number below n (1..UINT32_MAX). */
 uint32_t hk_chance(uint32_t n);

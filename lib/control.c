@@ -5,6 +5,7 @@
 
 #include "lib/bin.h"
 #include "lib/early.h"
+#include "lib/harden_live.h"
 #include "lib/options.h"
 #include "lib/os.h"
 #include "lib/params.h"
@@ -62,6 +63,7 @@ void hk_control_put_in_force(void)
         class_batch[c] = v.set ? clamp(v.value, hk_value_info(index)) : 0;
     }
     hk_params_derive(class_batch);
+    hk_harden_want(hk_param(HK_TUNE_harden));
     hk_steer_publish_applied();
     atomic_fetch_add_explicit(&hk_control.epoch, 1, memory_order_release);
 }
@@ -154,9 +156,18 @@ void hk_control_attend(struct hk_heap *heap)
 
 /* ---- time ---- */
 
+static void publish_applied(void)
+{
+    hk_lock_take(&hk_control_lock);
+    hk_steer_publish_applied();
+    hk_lock_drop(&hk_control_lock);
+}
+
 static void tick(uint64_t now)
 {
     hk_retain_tick(now);
+    if (HK_UNLIKELY(hk_harden_tick()))
+        publish_applied();
     hk_steer_tick(now);
 }
 

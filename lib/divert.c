@@ -9,12 +9,14 @@
 #include "lib/chance.h"
 #include "lib/early.h"
 #include "lib/harden.h"
+#include "lib/harden_live.h"
 #include "lib/init.h"
 #include "lib/options.h"
 #include "lib/os.h"
 #include "lib/quarantine.h"
 #include "lib/route.h"
 #include "lib/stand_back.h"
+#include "lib/states.h"
 
 hk_au32 hk_diversions HK_EARLY = HK_DIVERT_UNREAD;
 
@@ -38,6 +40,39 @@ static unsigned read_environment(void)
     return what;
 }
 
+/* ---- beginnings and ends ---- */
+
+static size_t fast_slabs(void)
+{
+    return atomic_load(&hk_diversions) == 0 ? hk_arena_slabs() : 0;
+}
+
+static void store_fast_slabs(size_t slabs)
+{
+    __atomic_store_n(&hk_arena.fast_slabs, slabs, __ATOMIC_SEQ_CST);
+}
+
+void hk_divert_arena_grew(void)
+{
+    store_fast_slabs(fast_slabs());
+}
+
+static void begin(unsigned what)
+{
+    hk_lock_take(&hk_ss.lock);
+    store_fast_slabs(0);
+    atomic_fetch_or(&hk_diversions, what);
+    hk_lock_drop(&hk_ss.lock);
+}
+
+static void end(unsigned what)
+{
+    hk_lock_take(&hk_ss.lock);
+    atomic_fetch_and(&hk_diversions, ~what);
+    hk_divert_arena_grew();
+    hk_lock_drop(&hk_ss.lock);
+}
+
 bool hk_divert_init(bool at_last)
 {
     static unsigned what HK_EARLY;
@@ -49,8 +84,9 @@ bool hk_divert_init(bool at_last)
     is_read = true;
     if ((what & HK_HARDEN_ALL) != 0 && !hk_harden_begin())
         return false;
-    atomic_store(&hk_diversions, what);
-    hk_divert_arena_grew();
+    if (what != 0)
+        begin(what);
+    end(HK_DIVERT_UNREAD);
     return true;
 }
 
@@ -63,26 +99,33 @@ bool hk_divert_stands_back(void)
     return hk_hardens(HK_DIVERT_NEXT);
 }
 
-/* Who extends the arena meanwhile stores slabs before it looks whether there is a diversion. */
 void hk_divert_end_route(void)
 {
-    atomic_fetch_and(&hk_diversions, ~(unsigned)HK_DIVERT_ROUTE);
-    hk_divert_arena_grew();
+    end(HK_DIVERT_ROUTE);
 }
 
-void hk_divert_arena_grew(void)
+bool hk_divert_begin_live(unsigned modes)
 {
-    size_t slabs = atomic_load(&hk_diversions) == 0 ? hk_arena_slabs() : 0;
-    __atomic_store_n(&hk_arena.resizes, slabs, __ATOMIC_RELEASE);
+    begin(modes | HK_DIVERT_LIVE);
+    return true;
 }
 
+void hk_divert_end_live(void)
+{
+    end(HK_HARDEN_ALL | HK_DIVERT_LIVE);
+}
+
+/* The fork may have come between the two stores of begin() or end(). */
 void hk_divert_after_fork(void)
 {
-    if (!hk_is_diverted())
-        return;
-    hk_quarantine_after_fork();
-    hk_route_after_fork();
-    hk_chance_after_fork();
+    if (hk_arena_fast_slabs() != fast_slabs())
+        hk_divert_arena_grew();
+    if (hk_is_diverted() || hk_harden_has_begun()) {
+        hk_quarantine_after_fork();
+        hk_route_after_fork();
+        hk_chance_after_fork();
+        hk_harden_live_after_fork();
+    }
 }
 
 /* ---- the calls ---- */
@@ -92,28 +135,50 @@ static void *alloc_plain(size_t size, size_t align, bool *zeroed)
     size_t bytes = size <= HK_SMALL_MAX && align <= HK_SMALL_MAX ? hk_round_up(size | (size == 0), align)
                                                                  : size;
     *zeroed = false;
-    return bytes <= HK_SMALL_MAX && align <= HK_SMALL_MAX ? hk_small_make(hk_class_of_size(bytes))
-                                                          : hk_big_make(size, align, zeroed);
+    return bytes <= HK_SMALL_MAX && align <= HK_SMALL_MAX
+               ? hk_harden_pass(hk_small_make(hk_class_of_size(bytes)))
+               : hk_big_make(size, align, zeroed);
+}
+
+static void do_plain(struct hk_call *c)
+{
+    switch (c->kind) {
+    case HK_CALL_ALLOC:
+        c->result = alloc_plain(c->size, c->align, &c->zeroed);
+        break;
+    case HK_CALL_FREE:
+        hk_free_plain(c->p);
+        break;
+    case HK_CALL_RESIZE:
+        c->result = hk_resize_plain(c->p, c->size);
+        break;
+    }
+}
+
+static void do_checked(struct hk_call *c)
+{
+    switch (c->kind) {
+    case HK_CALL_ALLOC:
+        c->result = hk_harden_alloc(c->size, c->align, &c->zeroed);
+        break;
+    case HK_CALL_FREE:
+        hk_harden_free(c->name, c->p, c->size, c->align);
+        break;
+    case HK_CALL_RESIZE:
+        c->result = hk_harden_resize(c->name, c->p, c->size);
+        break;
+    }
 }
 
 void hk_divert_do(struct hk_call *c)
 {
-    bool checked = hk_hardens(HK_HARDEN_ALL);
-    switch (c->kind) {
-    case HK_CALL_ALLOC:
-        c->result = checked ? hk_harden_alloc(c->size, c->align, &c->zeroed)
-                            : alloc_plain(c->size, c->align, &c->zeroed);
-        break;
-    case HK_CALL_FREE:
-        if (checked)
-            hk_harden_free(c->name, c->p, c->size, c->align);
-        else
-            hk_free_plain(c->p);
-        break;
-    case HK_CALL_RESIZE:
-        c->result = checked ? hk_harden_resize(c->name, c->p, c->size) : hk_resize_plain(c->p, c->size);
-        break;
+    hk_au32 *entered = hk_harden_enter();
+    if (entered == NULL) {
+        do_plain(c);
+        return;
     }
+    do_checked(c);
+    hk_harden_leave(entered);
 }
 
 /* The first calls of all. Without memory the call itself will fail. */
@@ -174,13 +239,21 @@ void *hk_divert_resize(const char *call, void *p, size_t size)
 /* A block that is only told of stays as it is: nothing has to change. */
 void hk_divert_resize_here(const char *call, void *p, size_t size, size_t most)
 {
-    if (hk_hardens(HK_HARDEN_ALL))
-        hk_harden_resize_here(call, p, size, most);
+    hk_au32 *entered = hk_harden_enter();
+    if (entered == NULL)
+        return;
+    hk_harden_resize_here(call, p, size, most);
+    hk_harden_leave(entered);
 }
 
 size_t hk_divert_usable(const void *p)
 {
     if (hk_hardens(HK_DIVERT_NEXT))
         return hk_stand_back_usable(p);
-    return hk_hardens(HK_HARDEN_ALL) ? hk_harden_usable(p) : hk_usable_plain(p);
+    hk_au32 *entered = hk_harden_enter();
+    if (entered == NULL)
+        return hk_usable_plain(p);
+    size_t usable = hk_harden_usable(p);
+    hk_harden_leave(entered);
+    return usable;
 }

@@ -3,9 +3,9 @@
  * (lib/route.h), ones that are another allocator's (lib/stand_back.h).
  *
  * The hot path knows nothing of it. Where anything is asked for, every thread keeps the empty heap, so that
- * each malloc and free takes its slow exit, and realloc's short way finds an arena without slabs; the slow
- * ways look at one word first. Asked for by the environment, before the first block is handed out where that
- * can be.
+ * each malloc takes its slow exit, and the short ways of free and realloc find an arena without slabs; the
+ * slow ways look at one word first. Asked for by the environment, before the first block is handed out where
+ * that can be; checks also later (lib/harden_live.h).
  */
 #ifndef HAKMEM_LIB_DIVERT_H
 #define HAKMEM_LIB_DIVERT_H
@@ -26,20 +26,22 @@ enum hk_diversion {
     HK_DIVERT_ROUTE = 128,  /* calls are told of */
     HK_DIVERT_UNREAD = 256, /* what is asked for is not known yet */
     HK_DIVERT_NEXT = 512,   /* alone: calls are handed to the next allocator (lib/stand_back.h) */
+    HK_DIVERT_LIVE = 1024,  /* with modes that began while the process ran, and may end */
 };
 
-/* Which of them: HK_DIVERT_UNREAD at first, then constant but for HK_DIVERT_ROUTE, which ends. */
+/* Which of them: HK_DIVERT_UNREAD at first, then constant but for HK_DIVERT_ROUTE, which ends, and for
+ * HK_DIVERT_LIVE with its modes, which begin and end. Who sees a mode sees all that was made ready for it. */
 extern hk_au32 hk_diversions HK_HIDDEN;
 
 HK_INLINE bool hk_is_diverted(void)
 {
-    return atomic_load_explicit(&hk_diversions, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&hk_diversions, memory_order_acquire) != 0;
 }
 
 /* Whether any of these is asked for. */
 HK_INLINE bool hk_hardens(unsigned what)
 {
-    return (atomic_load_explicit(&hk_diversions, memory_order_relaxed) & what) != 0;
+    return (atomic_load_explicit(&hk_diversions, memory_order_acquire) & what) != 0;
 }
 
 /* Reads HAKMEM_HARDEN and HAKMEM_TRACE, once there is an environment and unless it is not to be trusted;
@@ -54,8 +56,13 @@ bool hk_divert_stands_back(void);
 /* Told is what to do no longer. */
 void hk_divert_end_route(void);
 
-/* After hk_arena.slabs has become larger. */
+/* After hk_arena.slabs has become larger. Under hk_ss.lock. */
 void hk_divert_arena_grew(void);
+
+/* Modes begin, of which none is in force; or end. The short ways of free and realloc are closed before the
+ * first block is checked. Returns true. Under hk_control_lock. */
+bool hk_divert_begin_live(unsigned modes);
+void hk_divert_end_live(void);
 
 /* In a forked child: locks free again. */
 void hk_divert_after_fork(void);

@@ -7,7 +7,7 @@
  *
  *   - a thread begins with the empty heap: its bins have no room, and an empty place below their top;
  *   - a slab that serves no class has meta word 0, and bin 0 of every heap has no room;
- *   - a thread whose calls are to be diverted (lib/divert.h) keeps the empty heap.
+ *   - where calls are to be diverted (lib/divert.h) no slab is a fast one, and threads keep the empty heap.
  *
  * No owner check: a block goes into the local bin whoever allocated it; the flush sorts by slab.
  */
@@ -42,7 +42,7 @@ HK_INLINE bool hk_free_fast(void *p)
 {
     uintptr_t base = HK_PLAIN(hk_arena.base);
     size_t slab = ((uintptr_t)p - base) >> HK_SLAB_SHIFT;
-    if (HK_UNLIKELY(slab >= HK_PLAIN(hk_arena.slabs)))
+    if (HK_UNLIKELY(slab >= HK_PLAIN(hk_arena.fast_slabs)))
         return false;
     struct hk_heap *heap = hk_tls_heap;
     const uint16_t *metas = (const uint16_t *)(base - HK_META_BELOW);

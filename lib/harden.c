@@ -49,14 +49,34 @@ struct block {
     struct hk_side_big *big; /* the slab's */
 };
 
-bool hk_harden_begin(void)
+static bool has_begun HK_EARLY;
+
+static bool make_ready(bool late)
 {
+    if (has_begun)
+        return true;
     if (!hk_side_init() || !hk_quarantine_init(hk_harden_options.quarantine_bytes))
         return false;
-    hk_chance_begin();
+    hk_chance_begin(!late);
     hk_canary_init();
-    began_late = hk_heap_count() != 0;
+    began_late = late || hk_heap_count() != 0;
+    has_begun = true;
     return true;
+}
+
+bool hk_harden_begin(void)
+{
+    return make_ready(false);
+}
+
+bool hk_harden_begin_live(void)
+{
+    return make_ready(true);
+}
+
+bool hk_harden_has_begun(void)
+{
+    return has_begun;
 }
 
 /* ---- looking up ---- */
@@ -112,6 +132,20 @@ static enum found find(const char *call, const void *p, struct block *b)
     unsigned offset = hk_meta_of(slab);
     union hk_side *side = hk_side_of(b->slab);
     return offset != 0 ? find_small(b, hk_class_of_bin_offset(offset), side) : find_big(b, side);
+}
+
+void hk_harden_forget(void *p)
+{
+    size_t slab = hk_slab_of(p);
+    union hk_side *side = slab < hk_arena_slabs() ? hk_side_of((uint32_t)slab) : NULL;
+    if (side == NULL)
+        return;
+    unsigned offset = hk_meta_of(slab);
+    if (offset == 0)
+        memset(&side->big, 0, sizeof side->big);
+    else
+        atomic_store_explicit(small_side(side, (uint32_t)slab, hk_class_of_bin_offset(offset), p),
+                              HK_SIDE_NEVER, memory_order_relaxed);
 }
 
 /* Bytes from the block's start to the end of what may be touched. */
@@ -392,6 +426,11 @@ static bool let_go(bool all)
         }
     }
     return any;
+}
+
+bool hk_harden_let_go(void)
+{
+    return let_go(true);
 }
 
 /* Of two who free a block one goes on. Returns the size that was asked for. */

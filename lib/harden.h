@@ -22,6 +22,16 @@ unsigned hk_harden_read(const char *text);
 /* Makes ready what the modes that were read need. false: no memory; to be called again. */
 bool hk_harden_begin(void);
 
+/* The same for modes that begin while the process runs; nothing is read. Whether either was ever called. */
+bool hk_harden_begin_live(void);
+bool hk_harden_has_begun(void);
+
+/* A block that the caller alone has is none that is known here. Modes are in force. */
+void hk_harden_forget(void *p);
+
+/* Looks at all blocks that wait, and lets them go. Returns whether there was any. */
+bool hk_harden_let_go(void);
+
 /* The calls: as in lib/divert.h. */
 void *hk_harden_alloc(size_t size, size_t align, bool *zeroed);
 void hk_harden_free(const char *call, void *p, size_t size, size_t align);

@@ -14,6 +14,16 @@ bool hk_side_init(void)
     return hk_side_tables != NULL;
 }
 
+/* Tables below this may be there. */
+static hk_au32 tables_end;
+
+static void raise_end(uint32_t end)
+{
+    uint32_t now = atomic_load_explicit(&tables_end, memory_order_relaxed);
+    while (now < end && !atomic_compare_exchange_weak(&tables_end, &now, end)) {
+    }
+}
+
 union hk_side *hk_side_of(uint32_t slab)
 {
     struct hk_side_table *table = atomic_load_explicit(&hk_side_tables[slab / HK_SLABS_PER_SUPERSLAB],
@@ -29,7 +39,19 @@ union hk_side *hk_side_make(uint32_t slab)
     struct hk_side_table *fresh = (struct hk_side_table *)hk_os_map_anywhere(sizeof *fresh), *none = NULL;
     if (fresh == NULL)
         return NULL;
+    raise_end(slab / HK_SLABS_PER_SUPERSLAB + 1);
     if (!atomic_compare_exchange_strong(&hk_side_tables[slab / HK_SLABS_PER_SUPERSLAB], &none, fresh))
         hk_os_unmap((uintptr_t)fresh, sizeof *fresh); /* another thread was first */
     return hk_side_of(slab);
+}
+
+/* A fork may cut this: what the child does not find any more is lost, and never used. */
+void hk_side_clear(void)
+{
+    uint32_t end = atomic_load_explicit(&tables_end, memory_order_relaxed);
+    for (uint32_t i = 0; i < end; i++) {
+        struct hk_side_table *table = atomic_exchange(&hk_side_tables[i], NULL);
+        if (table != NULL)
+            hk_os_unmap((uintptr_t)table, sizeof *table);
+    }
 }

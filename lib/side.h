@@ -53,4 +53,7 @@ union hk_side *hk_side_of(uint32_t slab);
 /* The same, which makes the table; NULL without memory. */
 union hk_side *hk_side_make(uint32_t slab);
 
+/* Takes all tables away. Nobody may use one meanwhile. */
+void hk_side_clear(void);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "lib/control.h"
 #include "lib/early.h"
+#include "lib/harden_live.h"
 #include "lib/lock.h"
 #include "lib/params.h"
 #include "lib/process.h"
@@ -63,6 +64,8 @@ static unsigned verdict_on(unsigned index, uint64_t value)
         return HK_VERDICT_UNKNOWN;
     if (!is_in_range(value, info))
         return HK_VERDICT_CLAMPED;
+    if (index == HK_TUNE_harden && hk_harden_is_fixed() && value != hk_harden_level())
+        return HK_VERDICT_FIXED;
     return state.lapsed ? HK_VERDICT_LAPSED : HK_VERDICT_APPLIED;
 }
 
@@ -85,6 +88,8 @@ static uint64_t effective(unsigned index)
 {
     if (index == HK_TUNE_refill_batch)
         return effective_percent();
+    if (index == HK_TUNE_harden)
+        return hk_harden_level();
     if (index < HK_TUNABLES)
         return hk_param((enum hk_tunable_id)index);
     unsigned c = class_of_value(index);

@@ -221,6 +221,7 @@ enum hk_verdict {
     HK_VERDICT_CLAMPED = 2, /* out of range here: the nearest bound is in force */
     HK_VERDICT_UNKNOWN = 3, /* no such size class or choice in this library */
     HK_VERDICT_LAPSED = 4,  /* its daemon fell silent: the process's own value is in force */
+    HK_VERDICT_FIXED = 5,   /* decided at the program's start, and stays as it is */
     HK_VERDICTS
 };
 

@@ -69,9 +69,12 @@ redis() {
     redis-cli -s "$dir/redis.sock" "$@" >/dev/null
 }
 
-# Fills redis with new keys: its memory grows all the while.
+# Fills redis with new keys: its memory grows all the while. Keys of one fill are none of another's: two runs of
+# redis-benchmark may well draw the same numbers, for it seeds them by the time and its pid.
+value=$(printf '%0150d' 0)
 fill() {
-    redis-benchmark -s "$dir/redis.sock" -t set -n "$1" -r 100000000 -d 150 -P 16 -q >/dev/null
+    local name=$1 keys=$2
+    redis-benchmark -s "$dir/redis.sock" -n "$keys" -r 100000000 -P 16 -q set "$name:__rand_int__" "$value" >/dev/null
 }
 
 figure() {
@@ -87,12 +90,12 @@ settle() {
     sleep 1.2
 }
 
-# Allocations for each refill while redis grows by a given number of keys.
+# Allocations for each refill while redis grows by a given number of keys of that name.
 measure() {
-    local keys=$1 before after
+    local name=$1 keys=$2 before after
     settle
     before=$(figure '[.processes[0].totals | .allocs_total, .refills_total]')
-    fill "$keys"
+    fill "$name" "$keys"
     settle
     after=$(figure '[.processes[0].totals | .allocs_total, .refills_total]')
     jq -n --argjson a "$after" --argjson b "$before" '($a[0] - $b[0]) / ($a[1] - $b[1]) * 10 | round / 10'
@@ -114,7 +117,7 @@ wait_for "redis-server to be listed" listed
 show "$ctl" list
 
 step "While redis-benchmark fills it"
-fill 600000 &
+fill first 600000 &
 load_pid=$!
 sleep 1
 show "$ctl" stats --pid "$redis_pid" --interval 1 --count 2
@@ -123,19 +126,19 @@ load_pid=''
 
 step "Refills: how often malloc has to go to the slabs"
 echo "Filling in 300,000 keys with the default batches ..."
-before=$(measure 300000)
+before=$(measure before 300000)
 echo "  $before allocations for each refill"
 echo
 echo "Larger batches, and bins that can hold them. A process takes new tuning over when its allocator"
 echo "next has something to do beyond the hot path, so this is said while redis works:"
 echo
-fill 200000 &
+fill during 200000 &
 load_pid=$!
 show "$ctl" tune --pid "$redis_pid" refill_batch=800% bin_cap=1024 bin_bytes=1MiB
 wait "$load_pid"
 load_pid=''
 echo "Filling in 300,000 keys more, with the same redis-server, not restarted ..."
-after=$(measure 300000)
+after=$(measure after 300000)
 echo "  $after allocations for each refill: $(jq -n "$after / $before * 10 | round / 10") times as many"
 jq -en "$after > 2 * $before" >/dev/null || die "larger batches should have made refills rarer"
 

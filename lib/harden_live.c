@@ -1,0 +1,181 @@
+/* harden_live.c - see harden_live.h. */
+#include "lib/harden_live.h"
+
+#include "lib/control.h"
+#include "lib/early.h"
+#include "lib/harden.h"
+#include "lib/heap.h"
+#include "lib/quarantine.h"
+#include "lib/side.h"
+
+/* HK_HARDEN_GUARD is never among them: its blocks lie otherwise, and must be known for good. */
+static const unsigned level_modes[HK_HARDEN_LEVELS] = {
+    [HK_HARDEN_DOUBLE_FREE] = HK_HARDEN_STATE,
+    [HK_HARDEN_CANARIES] = HK_HARDEN_STATE | HK_HARDEN_SIZED | HK_HARDEN_CANARY,
+    [HK_HARDEN_MOST] = HK_HARDEN_ALL & ~(unsigned)HK_HARDEN_GUARD,
+};
+
+/* Calls under way, by thread: threads that share a place only share a cache line. */
+#define PLACES 64
+static struct {
+    hk_au32 calls;
+} HK_ALIGNED(HK_CACHE_LINE) places[PLACES];
+
+static hk_au32 outside; /* what a call enters that nobody waits for */
+
+/* Guarded by hk_control_lock, but that anybody may see that there is something to do. */
+static hk_au32 wanted HK_EARLY;
+static bool has_past HK_EARLY; /* something may be known that is of no period any more */
+static _Atomic(bool) pending HK_EARLY;
+
+static unsigned in_force(void)
+{
+    return atomic_load(&hk_diversions);
+}
+
+static unsigned live_modes(void)
+{
+    unsigned now = in_force();
+    return (now & HK_DIVERT_LIVE) != 0 ? now & HK_HARDEN_ALL : 0;
+}
+
+bool hk_harden_is_fixed(void)
+{
+    unsigned now = in_force();
+    return (now & HK_HARDEN_ALL) != 0 && (now & HK_DIVERT_LIVE) == 0;
+}
+
+uint64_t hk_harden_level(void)
+{
+    unsigned now = in_force(), level = HK_HARDEN_LEVELS - 1;
+    while ((level_modes[level] & ~now) != 0)
+        level--;
+    return level;
+}
+
+/* ---- calls ---- */
+
+static hk_au32 *place_of_thread(void)
+{
+    uint64_t hash = ((uintptr_t)&hk_tls_heap >> 6) * UINT64_C(0x9e3779b97f4a7c15);
+    return &places[hash >> 58].calls;
+}
+
+HK_STATIC_ASSERT(PLACES == 1 << (64 - 58), "a hash is a place");
+
+/* From here on the thread takes no short way. */
+static void switch_over(void)
+{
+    hk_tls_heap = HK_EMPTY_HEAP;
+}
+
+hk_au32 *hk_harden_enter(void)
+{
+    unsigned now = atomic_load_explicit(&hk_diversions, memory_order_acquire);
+    if ((now & HK_HARDEN_ALL) == 0)
+        return NULL;
+    if ((now & HK_DIVERT_LIVE) == 0)
+        return &outside;
+    hk_au32 *place = place_of_thread();
+    atomic_fetch_add(place, 1);
+    if (live_modes() == 0) {
+        atomic_fetch_sub(place, 1);
+        return NULL;
+    }
+    switch_over();
+    return place;
+}
+
+void hk_harden_leave(hk_au32 *entered)
+{
+    if (entered != &outside)
+        atomic_fetch_sub(entered, 1);
+}
+
+static bool is_anybody_inside(void)
+{
+    for (unsigned i = 0; i < PLACES; i++) {
+        if (atomic_load(&places[i].calls) != 0)
+            return true;
+    }
+    return false;
+}
+
+HK_COLD void *hk_harden_pass_checked(void *p)
+{
+    switch_over();
+    if (p != NULL)
+        hk_harden_forget(p);
+    return p;
+}
+
+/* ---- periods ---- */
+
+static void end_period(void)
+{
+    has_past = true;
+    hk_divert_end_live();
+}
+
+/* false: a call of the period, or a block that waits, still needs what is known. */
+static bool forget_past(void)
+{
+    if (is_anybody_inside() || atomic_load_explicit(&hk_quarantine_blocks, memory_order_relaxed) != 0)
+        return false;
+    hk_side_clear();
+    has_past = false;
+    return true;
+}
+
+/* Brings into force what is wanted, as far as it can be. Under hk_control_lock. */
+static bool settle(void)
+{
+    unsigned modes = level_modes[atomic_load_explicit(&wanted, memory_order_relaxed)], now = live_modes();
+    bool is_done = now == modes || hk_harden_is_fixed();
+    if (!is_done && !hk_hardens(HK_DIVERT_UNREAD | HK_DIVERT_NEXT)) {
+        if (now != 0)
+            end_period();
+        is_done = (!has_past || forget_past()) &&
+                  (modes == 0 || (hk_harden_begin_live() && hk_divert_begin_live(modes)));
+    } else if (is_done && has_past) {
+        is_done = forget_past();
+    }
+    atomic_store_explicit(&pending, !is_done, memory_order_relaxed);
+    return live_modes() != now;
+}
+
+void hk_harden_want(uint64_t level)
+{
+    atomic_store_explicit(&wanted, (uint32_t)level, memory_order_relaxed);
+    if (level != HK_HARDEN_OFF || live_modes() != 0 || has_past)
+        (void)settle();
+}
+
+/* Blocks that wait leave by a call of their own, for that takes locks. */
+static void empty_quarantine(void)
+{
+    hk_au32 *place = place_of_thread();
+    atomic_fetch_add(place, 1);
+    if (live_modes() == 0)
+        (void)hk_harden_let_go();
+    atomic_fetch_sub(place, 1);
+}
+
+bool hk_harden_tick(void)
+{
+    if (HK_LIKELY(!atomic_load_explicit(&pending, memory_order_relaxed)))
+        return false;
+    if (live_modes() == 0 && !hk_harden_is_fixed())
+        empty_quarantine();
+    if (!hk_lock_try(&hk_control_lock))
+        return false;
+    bool changed = settle();
+    hk_lock_drop(&hk_control_lock);
+    return changed;
+}
+
+void hk_harden_live_after_fork(void)
+{
+    for (unsigned i = 0; i < PLACES; i++)
+        atomic_store_explicit(&places[i].calls, 0, memory_order_relaxed);
+}
