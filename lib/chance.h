@@ -11,8 +11,8 @@
 
 #include "shm/base.h"
 
-/* Draws the process's secret, before the others are called; once is enough. ask: from the kernel, where it has
- * one to give; else from what it gave at the process's start, for a filter may forbid to ask by now. */
+/* Draws the process's secret, before the others are called; once is enough. ask: from the kernel, where it
+ * has one to give; else from what it gave at the process's start, for a filter may forbid to ask by now. */
 void hk_chance_begin(bool ask);
 
 /* A number below n (1..UINT32_MAX). */

@@ -110,6 +110,11 @@ bool hk_divert_begin_live(unsigned modes)
     return true;
 }
 
+void hk_divert_end_modes(void)
+{
+    atomic_fetch_and(&hk_diversions, ~(unsigned)HK_HARDEN_ALL);
+}
+
 void hk_divert_end_live(void)
 {
     end(HK_HARDEN_ALL | HK_DIVERT_LIVE);
@@ -207,6 +212,8 @@ static void perform(struct hk_call *call)
 {
     if (hk_hardens(HK_DIVERT_UNREAD))
         find_out();
+    if (HK_UNLIKELY(hk_harden_is_ending()))
+        hk_harden_finish();
     if (hk_hardens(HK_DIVERT_NEXT))
         hand_on(call);
     else if (hk_hardens(HK_DIVERT_ROUTE))

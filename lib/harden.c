@@ -448,11 +448,18 @@ static size_t claim(struct block *b)
     return b->big->asked;
 }
 
+/* Of a block that was widened it is no longer known what was asked for. */
+static bool may_be_asked(const struct block *b, size_t asked, size_t size)
+{
+    bool is_wide = hk_hardens(HK_DIVERT_LIVE) && asked == room_of(b);
+    return size == asked || (is_wide && size < asked);
+}
+
 static void check_told(const struct block *b, size_t asked, size_t size, size_t align)
 {
     if (!hk_hardens(HK_HARDEN_SIZED))
         return;
-    if (size != HK_ANY_SIZE && size != asked)
+    if (size != HK_ANY_SIZE && !may_be_asked(b, asked, size))
         hk_die_size(b->call, b->p, size, asked);
     if (((uintptr_t)b->p & (align - 1)) != 0)
         hk_die_align(b->call, b->p, align);
@@ -484,7 +491,7 @@ static void free_known(struct block *b, size_t size, size_t align)
     size_t bytes = held_bytes(b);
     hide(b);
     hk_quarantine_put(b->p, bytes);
-    (void)let_go(false);
+    (void)let_go(!hk_hardens(HK_HARDEN_STATE)); /* all, where checks ended meanwhile */
 }
 
 void hk_harden_free(const char *call, void *p, size_t size, size_t align)
@@ -610,11 +617,32 @@ void hk_harden_resize_here(const char *call, void *p, size_t size, size_t most)
         (void)enter_block(b.big, b.p, now, b.end);
 }
 
+/* What a block is said to have it has for good, also when checks end: all that its class or its pages have,
+ * and no canary any more. Returns that. */
+static size_t widen(struct block *b)
+{
+    size_t room = room_of(b);
+    if (b->small == NULL) {
+        b->big->asked = room;
+        return room;
+    }
+    uint16_t was = atomic_load_explicit(b->small, memory_order_relaxed);
+    while (was < HK_SIDE_HELD && !atomic_compare_exchange_weak(b->small, &was, (uint16_t)(room + 1))) {
+    }
+    return room;
+}
+
 size_t hk_harden_usable(const void *p)
 {
     struct block b;
     if (find("malloc_usable_size", p, &b) != KNOWN)
         return hk_usable_plain(p);
     check_live(&b);
-    return asked_of(&b);
+    check_canary(&b, asked_of(&b));
+    return hk_hardens(HK_DIVERT_LIVE) ? widen(&b) : asked_of(&b);
+}
+
+size_t hk_harden_tail(void)
+{
+    return hk_hardens(HK_DIVERT_LIVE) ? tail() : 0;
 }

@@ -111,16 +111,35 @@ HK_COLD void *hk_harden_pass_checked(void *p)
 
 /* ---- periods ---- */
 
+static bool is_anything_waiting(void)
+{
+    return atomic_load_explicit(&hk_quarantine_blocks, memory_order_relaxed) != 0;
+}
+
+/* What waits is let go by the next call, which therefore has to come by. */
 static void end_period(void)
 {
     has_past = true;
-    hk_divert_end_live();
+    hk_divert_end_modes();
+    if (!is_anything_waiting())
+        hk_divert_end_live();
+}
+
+HK_COLD void hk_harden_finish(void)
+{
+    hk_au32 *place = place_of_thread();
+    atomic_fetch_add(place, 1);
+    if (live_modes() == 0) {
+        (void)hk_harden_let_go();
+        hk_divert_end_live();
+    }
+    atomic_fetch_sub(place, 1);
 }
 
 /* false: a call of the period, or a block that waits, still needs what is known. */
 static bool forget_past(void)
 {
-    if (is_anybody_inside() || atomic_load_explicit(&hk_quarantine_blocks, memory_order_relaxed) != 0)
+    if (is_anybody_inside() || is_anything_waiting() || hk_hardens(HK_DIVERT_LIVE))
         return false;
     hk_side_clear();
     has_past = false;
@@ -151,23 +170,9 @@ void hk_harden_want(uint64_t level)
         (void)settle();
 }
 
-/* Blocks that wait leave by a call of their own, for that takes locks. */
-static void empty_quarantine(void)
-{
-    hk_au32 *place = place_of_thread();
-    atomic_fetch_add(place, 1);
-    if (live_modes() == 0)
-        (void)hk_harden_let_go();
-    atomic_fetch_sub(place, 1);
-}
-
 bool hk_harden_tick(void)
 {
-    if (HK_LIKELY(!atomic_load_explicit(&pending, memory_order_relaxed)))
-        return false;
-    if (live_modes() == 0 && !hk_harden_is_fixed())
-        empty_quarantine();
-    if (!hk_lock_try(&hk_control_lock))
+    if (HK_LIKELY(!atomic_load_explicit(&pending, memory_order_relaxed)) || !hk_lock_try(&hk_control_lock))
         return false;
     bool changed = settle();
     hk_lock_drop(&hk_control_lock);

@@ -47,6 +47,15 @@ bool hk_harden_tick(void);
 hk_au32 *hk_harden_enter(void);
 void hk_harden_leave(hk_au32 *entered);
 
+/* Checks have ended, and what waits is to be let go, at the beginning of a call. */
+HK_INLINE bool hk_harden_is_ending(void)
+{
+    unsigned now = atomic_load_explicit(&hk_diversions, memory_order_relaxed);
+    return (now & (HK_DIVERT_LIVE | HK_HARDEN_ALL)) == HK_DIVERT_LIVE;
+}
+
+void hk_harden_finish(void);
+
 void *hk_harden_pass_checked(void *p);
 
 /* A block that a plain call gives out, or NULL; returned as it is. */

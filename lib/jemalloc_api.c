@@ -15,6 +15,7 @@
 #include "lib/clear.h"
 #include "lib/control.h"
 #include "lib/divert.h"
+#include "lib/harden.h"
 #include "lib/mallctl.h"
 #include "lib/os.h"
 #include "lib/verify.h"
@@ -228,7 +229,8 @@ void sdallocx(void *p, size_t size, int flags)
     drop("sdallocx", p, size, alignment_in(flags));
 }
 
-/* A checked block is as long as was asked for, so that what this says is never more than there is. */
+/* A checked block is as long as was asked for, so that what this says is never more than there is; one that
+ * is checked since a while only may have a canary's room more. */
 size_t nallocx(size_t size, int flags)
 {
     size_t align = alignment_in(flags);
@@ -236,8 +238,9 @@ size_t nallocx(size_t size, int flags)
         return 0;
     if (size == 0)
         size = 1;
-    if (hk_hardens(HK_HARDEN_ALL))
+    if (hk_hardens(HK_HARDEN_ALL) && !hk_hardens(HK_DIVERT_LIVE))
         return size;
+    size += hk_harden_tail();
     if (size > HK_SMALL_MAX || align > HK_SMALL_MAX)
         return hk_round_up(size, hk_page_bytes);
     return hk_classes[hk_class_of_size(hk_round_up(size, align))].bytes;

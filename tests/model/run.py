@@ -44,6 +44,7 @@ TUNABLES = {
     "purge_kind": (lambda r: r.choice(("dontneed", "free")), "never"),
     "thp": (lambda r: r.choice(("off", "madvise", "large")), "always"),
     "soft_limit_bytes": (lambda r: r.choice((0, 0, 1, "32MiB")), "1PiB"),
+    "harden": (lambda r: r.choice(("off", "off", "double-free", "canary", "all")), "guard"),
     "big_cache_bytes": (lambda r: r.choice((0, "1MiB", "16MiB", "256MiB")), "many"),
 }
 
