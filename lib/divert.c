@@ -104,10 +104,9 @@ void hk_divert_end_route(void)
     end(HK_DIVERT_ROUTE);
 }
 
-bool hk_divert_begin_live(unsigned modes)
+void hk_divert_begin_live(unsigned modes)
 {
     begin(modes | HK_DIVERT_LIVE);
-    return true;
 }
 
 void hk_divert_end_modes(void)

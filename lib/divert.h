@@ -60,8 +60,8 @@ void hk_divert_end_route(void);
 void hk_divert_arena_grew(void);
 
 /* Modes begin, of which none is in force; or end. The short ways of free and realloc are closed before the
- * first block is checked. Returns true. Under hk_control_lock. */
-bool hk_divert_begin_live(unsigned modes);
+ * first block is checked. Under hk_control_lock. */
+void hk_divert_begin_live(unsigned modes);
 void hk_divert_end_modes(void); /* calls still come by */
 void hk_divert_end_live(void);
 

@@ -146,6 +146,16 @@ static bool forget_past(void)
     return true;
 }
 
+/* false: no memory for it. */
+static bool begin_period(unsigned modes)
+{
+    if (!hk_harden_begin_live())
+        return false;
+    hk_divert_begin_live(modes);
+    switch_over();
+    return true;
+}
+
 /* Brings into force what is wanted, as far as it can be. Under hk_control_lock. */
 static bool settle(void)
 {
@@ -154,8 +164,7 @@ static bool settle(void)
     if (!is_done && !hk_hardens(HK_DIVERT_UNREAD | HK_DIVERT_NEXT)) {
         if (now != 0)
             end_period();
-        is_done = (!has_past || forget_past()) &&
-                  (modes == 0 || (hk_harden_begin_live() && hk_divert_begin_live(modes)));
+        is_done = (!has_past || forget_past()) && (modes == 0 || begin_period(modes));
     } else if (is_done && has_past) {
         is_done = forget_past();
     }

@@ -4,7 +4,7 @@
 usage: death_test.py PROGRAM [NAME...]     the program of misuse.c or hardened.c; NAME: only these
 
 Those of hardened.c name the mode that catches them, and may end by a page fault without a word. Each is tried
-under that mode alone, and under all together.
+under that mode alone, under all together, and, where it can be, where checks begin while the program runs.
 """
 
 import os
@@ -16,6 +16,8 @@ import sys
 import unittest
 
 PROGRAM = sys.argv[1]
+LEVELS = {"double-free": "double-free", "sized": "canary", "canary": "canary", "quarantine": "all"}  # of the tunable
+UNKNOWN = {"free_never_allocated"}  # nothing is known there of a block that no checked call has given out
 HANDLED = {"and_report", "and_report_big"}  # these have a handler, which prints after the pointer
 
 
@@ -40,6 +42,15 @@ class Misuse(unittest.TestCase):
             return
         self.assertRegex(done.stderr, r"\Ahakmem: [^\n]*" + said.replace("PTR", re.escape(pointer)) + r"[^\n]*\n\Z")
 
+    def check_switched(self, name, said, level):
+        """A canary's room may make a block's class the next one."""
+        done = run(name, level)
+        pointer = done.stdout.partition("\n")[0]
+        said = said.replace("64 bytes", "(64|80) bytes").replace("PTR", re.escape(pointer))
+        self.assertEqual(done.returncode, -signal.SIGABRT,
+                         f"{'nobody noticed' if done.returncode == 3 else 'ended otherwise'}; {done.stderr}")
+        self.assertRegex(done.stderr, r"\Ahakmem: [^\n]*" + said + r"[^\n]*\n\Z")
+
     def check_with_all(self, name, mode):
         """Another mode may be the first to see it."""
         figures = "," + mode if ":" in mode else ""
@@ -51,6 +62,9 @@ def add(name, said, mode=None, number="ABRT"):
     setattr(Misuse, f"test_{name}", lambda self: self.check(name, said, mode, number))
     if mode is not None:
         setattr(Misuse, f"test_all_{name}", lambda self: self.check_with_all(name, mode))
+        level = LEVELS.get(mode.partition(":")[0])
+        if level is not None and name not in UNKNOWN:
+            setattr(Misuse, f"test_switched_{name}", lambda self: self.check_switched(name, said, level))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 /*
  * hardened.c - one misuse a run that HAKMEM_HARDEN catches, which is to be the program's end.
  *
- * usage: hardened [NAME]     without one: names, what is to be said, the mode that catches it, and the signal
+ * usage: hardened [NAME [LEVEL]]     without one: names, what is to be said, the mode that catches it, and
+ * the signal; LEVEL: of the tunable harden, in place of HAKMEM_HARDEN
  *
  * Prints the pointer that it is about, then misuses it. Ends with status 3 where nobody noticed.
  */
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/support/check.h"
+#include "tests/support/hakmem_api.h"
 
 #define SMALL 60
 #define BIG   100000
@@ -343,6 +345,27 @@ static const struct {
            "free_aligned_sized\\(PTR\\): wrong alignment: the block is not aligned to"),
 };
 
+/* Blocks and bins from before the checks, as a program has them that runs for a while. */
+static void run_for_a_while(void)
+{
+    static void *kept[4000];
+    for (unsigned i = 0; i < 3 * HK_COUNT_OF(kept); i++) {
+        void **p = &kept[i * 7 % HK_COUNT_OF(kept)];
+        free(*p);
+        *p = malloc(i % 200 == 0 ? BIG : i % 300);
+        CHECK(*p != NULL, "no memory");
+    }
+}
+
+static void run_switched(void (*misuse)(void), const char *level)
+{
+    run_for_a_while();
+    CHECK(hakmem_tune("harden", level) == 0, "harden=%s was refused", level);
+    misuse();
+    CHECK(hakmem_tune("harden", "off") == 0, "harden=off was refused");
+    free(malloc(1)); /* what waits is looked at */
+}
+
 int main(int argc, char **argv)
 {
     alarm(120);
@@ -350,7 +373,10 @@ int main(int argc, char **argv)
         if (argc == 1) {
             printf("%s\t%s\t%s\t%s\n", misuses[i].name, misuses[i].said, misuses[i].mode, misuses[i].signal);
         } else if (strcmp(argv[1], misuses[i].name) == 0) {
-            misuses[i].run();
+            if (argc > 2)
+                run_switched(misuses[i].run, argv[2]);
+            else
+                misuses[i].run();
             return 3;
         }
     }
