@@ -40,6 +40,22 @@ sys.stdin.readline()
 work()
 """
 
+# Writes behind a block's end when it is sent a line, and frees the block: a few bytes, into what rounding adds.
+SUSPECT = WORK + """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+threading.Thread(target=work, daemon=True).start()
+print("ready", flush=True)
+for line in sys.stdin:
+    p = libc.malloc(60)
+    ctypes.memset(p, 1, 61)
+    libc.free(p)
+    print("freed", flush=True)
+os._exit(0)
+"""
+
 # Two of them, the second forked by the first, which it does not outlive.
 FAMILY = WORK + """
 end, held_open = os.pipe()
@@ -89,10 +105,18 @@ class Programs(Case):
     def preload(self, *command, **more):
         process = subprocess.Popen(command, env=environment(LD_PRELOAD=LIBRARY, HAKMEM_RUNTIME_DIR=self.runtime,
                                                             PYTHONMALLOC="malloc"),
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                   cwd=self.dir, **more)
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.dir,
+                                   **{"stderr": subprocess.DEVNULL, **more})
         self.addCleanup(self.end, process)
         return process
+
+    def set_level(self, process, level):
+        """Returns the status of `hakmemctl tune`, and what became of the value."""
+        status, out, _ = self.ask("tune", "--json", "--pid", str(process.pid), f"harden={level}")
+        return status, json.loads(out)["results"][0]
+
+    def level_in_force(self, process):
+        return self.get(process.pid)["tunables"]["harden"]["effective"]
 
     def find(self, what, matches):
         return wait_until(lambda: [p for p in self.listed() if matches(p)], f"{what} in the list")
@@ -272,6 +296,37 @@ class Programs(Case):
     def tuned(self, pid):
         value = self.get(pid)["tunables"]["refill_batch"]
         return value["value"], value["source"]
+
+    def test_suspect_is_hardened_while_it_runs(self):
+        """Checks begin at the operator's word, end at it, and begin again; then the program does what it is suspected of."""
+        process = self.preload(sys.executable, "-c", SUSPECT, stderr=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        self.find("the suspect", lambda p: p["pid"] == process.pid)
+        for level, ends in (("off", False), ("double-free", False), ("canary", None), ("off", False), ("all", True)):
+            status, result = self.set_level(process, level)
+            self.assertEqual((status, result["status"]), (0, "applied"))
+            wait_until(lambda: self.level_in_force(process) == level, f"harden={level} in force")
+            if ends is None:
+                continue
+            process.stdin.write(b"now\n")
+            process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), b"" if ends else b"freed\n")
+        said = process.stderr.read().decode()
+        self.assertEqual(process.wait(), -signal.SIGABRT, said)
+        self.assertRegex(said, r"\Ahakmem: free\(0x[0-9a-f]+\): overflow: the block has 60 bytes, and byte 60 from its start "
+                               r"was written to\n\Z")
+
+    def test_checked_from_its_start_stays_so(self):
+        process = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.dir,
+                                   env=environment(LD_PRELOAD=LIBRARY, HAKMEM_RUNTIME_DIR=self.runtime,
+                                                   HAKMEM_HARDEN="canary,sized"))
+        self.addCleanup(self.end, process)
+        self.find("the process", lambda p: p["pid"] == process.pid)
+        self.assertEqual(self.level_in_force(process), "canary")
+        status, result = self.set_level(process, "off")
+        self.assertEqual((status, result["status"], result["reason"]),
+                         (1, "rejected", "harden: HAKMEM_HARDEN decided it at the program's start"))
+        self.assertEqual(self.level_in_force(process), "canary")
 
 
 if __name__ == "__main__":
