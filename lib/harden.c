@@ -3,7 +3,7 @@
  *
  * A small block lies in a slab that serves its class, a big one in a run of slabs of its own; so does a small
  * one that is *guarded*: its end lies at the end of a page, behind which is one that nobody may touch. What
- * was handed out before the environment could be read is not known here, and goes the ordinary way.
+ * is not known (lib/checked.h) goes the ordinary way.
  */
 #include "lib/harden.h"
 
@@ -14,6 +14,7 @@
 #include "lib/big.h"
 #include "lib/canary.h"
 #include "lib/chance.h"
+#include "lib/checked.h"
 #include "lib/clear.h"
 #include "lib/control.h"
 #include "lib/divert.h"
@@ -35,20 +36,6 @@
 
 static hk_au32 guarded;
 
-/* Blocks were handed out before anything was checked. */
-static bool began_late HK_EARLY;
-
-/* A block that is known here. */
-struct block {
-    const char *call; /* that it was given to */
-    char *p;          /* where the program believes it to start */
-    char *end;        /* of what may be touched */
-    uint32_t slab;
-    unsigned size_class;     /* small */
-    hk_au16 *small;          /* its place in the slab's side, else */
-    struct hk_side_big *big; /* the slab's */
-};
-
 static bool has_begun HK_EARLY;
 
 static bool make_ready(bool late)
@@ -59,7 +46,7 @@ static bool make_ready(bool late)
         return false;
     hk_chance_begin(!late);
     hk_canary_init();
-    began_late = late || hk_heap_count() != 0;
+    hk_checked_late = late || hk_heap_count() != 0;
     has_begun = true;
     return true;
 }
@@ -77,106 +64,6 @@ bool hk_harden_begin_live(void)
 bool hk_harden_has_begun(void)
 {
     return has_begun;
-}
-
-/* ---- looking up ---- */
-
-enum found { FOREIGN, UNKNOWN, KNOWN };
-
-static char *slab_start(uint32_t slab)
-{
-    return (char *)hk_slab_start(slab);
-}
-
-static hk_au16 *small_side(union hk_side *side, uint32_t slab, unsigned size_class, const void *p)
-{
-    uint32_t offset = (uint32_t)((uintptr_t)p - hk_slab_start(slab));
-    return &side->small[hk_block_index(&hk_classes[size_class], offset)];
-}
-
-static enum found find_small(struct block *b, unsigned size_class, union hk_side *side)
-{
-    if (!hk_slab_is_block(b->slab, size_class, b->p))
-        hk_die_not_a_block(b->call, b->p);
-    b->size_class = size_class;
-    b->end = b->p + hk_classes[size_class].bytes;
-    b->small = side != NULL ? small_side(side, b->slab, size_class, b->p) : NULL;
-    if (b->small != NULL && atomic_load_explicit(b->small, memory_order_acquire) != HK_SIDE_NEVER)
-        return KNOWN;
-    if (!began_late)
-        hk_die_not_a_block(b->call, b->p);
-    return UNKNOWN;
-}
-
-static enum found find_big(struct block *b, union hk_side *side)
-{
-    void *start = slab_start(b->slab);
-    if (side == NULL || !hk_big_is_block(start, b->slab) ||
-        atomic_load_explicit(&side->big.state, memory_order_acquire) == HK_SIDE_NONE)
-        return UNKNOWN;
-    if (side->big.at != (uintptr_t)b->p)
-        hk_die_not_a_block(b->call, b->p);
-    b->small = NULL;
-    b->big = &side->big;
-    b->end = (char *)start + b->big->room;
-    return KNOWN;
-}
-
-/* Ends the program where p is no block's start. UNKNOWN big ones may be none. */
-static enum found find(const char *call, const void *p, struct block *b)
-{
-    size_t slab = hk_slab_of(p);
-    if (slab >= hk_arena_slabs())
-        return FOREIGN;
-    *b = (struct block){.call = call, .p = (char *)(uintptr_t)p, .slab = (uint32_t)slab};
-    unsigned offset = hk_meta_of(slab);
-    union hk_side *side = hk_side_of(b->slab);
-    return offset != 0 ? find_small(b, hk_class_of_bin_offset(offset), side) : find_big(b, side);
-}
-
-void hk_harden_forget(void *p)
-{
-    size_t slab = hk_slab_of(p);
-    union hk_side *side = slab < hk_arena_slabs() ? hk_side_of((uint32_t)slab) : NULL;
-    if (side == NULL)
-        return;
-    unsigned offset = hk_meta_of(slab);
-    if (offset == 0)
-        memset(&side->big, 0, sizeof side->big);
-    else
-        atomic_store_explicit(small_side(side, (uint32_t)slab, hk_class_of_bin_offset(offset), p),
-                              HK_SIDE_NEVER, memory_order_relaxed);
-}
-
-/* Bytes from the block's start to the end of what may be touched. */
-static size_t room_of(const struct block *b)
-{
-    return (size_t)(b->end - b->p);
-}
-
-static bool is_live(const struct block *b)
-{
-    return b->small != NULL ? atomic_load_explicit(b->small, memory_order_acquire) < HK_SIDE_HELD
-                            : atomic_load_explicit(&b->big->state, memory_order_acquire) == HK_SIDE_LIVE;
-}
-
-static size_t asked_of(const struct block *b)
-{
-    return b->small != NULL ? (size_t)atomic_load_explicit(b->small, memory_order_relaxed) - 1
-                            : b->big->asked;
-}
-
-static void check_live(const struct block *b)
-{
-    if (!is_live(b))
-        hk_die_freed(b->call, b->p, room_of(b));
-}
-
-static void check_canary(const struct block *b, size_t asked)
-{
-    const char *broken;
-    if (hk_hardens(HK_HARDEN_CANARY) && (broken = hk_canary_broken(b->p + asked, b->end)) != NULL)
-        hk_die_overflow(b->call, b->p, asked, (size_t)(broken - b->p));
 }
 
 /* ---- malloc ---- */
@@ -203,9 +90,9 @@ static hk_au16 *check_taken(void *p, unsigned size_class)
     union hk_side *side = hk_side_make((uint32_t)slab);
     if (side == NULL)
         return NULL;
-    hk_au16 *state = small_side(side, (uint32_t)slab, size_class, p);
+    hk_au16 *state = hk_checked_place(side, (uint32_t)slab, size_class, p);
     uint16_t was = atomic_load_explicit(state, memory_order_acquire);
-    if (was != HK_SIDE_NEVER && was != HK_SIDE_FREE && !began_late)
+    if (was != HK_SIDE_NEVER && was != HK_SIDE_FREE && !hk_checked_late)
         hk_die_damaged(p, size_class);
     return state;
 }
@@ -343,41 +230,41 @@ static size_t filled(size_t bytes)
 }
 
 /* A guarded block that waits cannot be touched at all; else it is filled. */
-static void hide(struct block *b)
+static void hide(struct hk_checked *b)
 {
     if (b->small != NULL) {
-        hk_freed_fill(b->p, filled(room_of(b)));
+        hk_freed_fill(b->p, filled(hk_checked_room(b)));
     } else if (b->big->guarded && hk_guard_extend(hk_slab_start(b->slab), b->big->room)) {
         b->big->room = 0;
     } else {
-        char *start = slab_start(b->slab);
+        char *start = hk_checked_slab(b->slab);
         hk_freed_fill(start, filled(b->big->room));
     }
 }
 
-static void check_untouched(const struct block *b)
+static void check_untouched(const struct hk_checked *b)
 {
-    const char *start = slab_start(b->slab), *touched = NULL;
+    const char *start = hk_checked_slab(b->slab), *touched = NULL;
     if (b->small != NULL)
-        touched = hk_freed_touched(b->p, filled(room_of(b)));
+        touched = hk_freed_touched(b->p, filled(hk_checked_room(b)));
     else if (b->big->room != 0)
         touched = hk_freed_touched(start, filled(b->big->room));
     if (touched != NULL)
-        hk_die_written(b->p, b->small != NULL ? room_of(b) : b->big->asked, touched);
+        hk_die_written(b->p, b->small != NULL ? hk_checked_room(b) : b->big->asked, touched);
 }
 
-static void release_small(struct block *b)
+static void release_small(struct hk_checked *b)
 {
     if (hk_hardens(HK_HARDEN_ZERO))
-        memset(b->p, 0, room_of(b));
+        memset(b->p, 0, hk_checked_room(b));
     atomic_store_explicit(b->small, HK_SIDE_FREE, memory_order_release);
     hk_small_drop(b->p, b->slab, b->size_class);
 }
 
 /* A run whose guard cannot be taken away is lost. */
-static void release_big(struct block *b)
+static void release_big(struct hk_checked *b)
 {
-    char *start = slab_start(b->slab);
+    char *start = hk_checked_slab(b->slab);
     size_t bytes = hk_big_usable(b->call, start, b->slab);
     if (b->big->guarded && !hk_guard_drop((uintptr_t)start + b->big->room, bytes - b->big->room))
         return;
@@ -389,7 +276,7 @@ static void release_big(struct block *b)
     hk_big_drop(start, b->slab);
 }
 
-static void release(struct block *b)
+static void release(struct hk_checked *b)
 {
     if (b->small != NULL)
         release_small(b);
@@ -399,14 +286,15 @@ static void release(struct block *b)
 
 /* A block that waits. Its slab or run cannot have gone, so anything else is an address that a fork left
  * behind. */
-static bool find_held(void *p, struct block *b)
+static bool find_held(void *p, struct hk_checked *b)
 {
     size_t slab = hk_slab_of(p);
     unsigned offset = hk_meta_of(slab), size_class = hk_class_of_bin_offset(offset);
     if (offset != 0 && !hk_slab_is_block((uint32_t)slab, size_class, p))
         return false;
     union hk_side *side = hk_side_of((uint32_t)slab);
-    if (side == NULL || (offset == 0 && side->big.at != (uintptr_t)p) || find("free", p, b) != KNOWN)
+    if (side == NULL || (offset == 0 && side->big.at != (uintptr_t)p) ||
+        hk_checked_find("free", p, b) != HK_KNOWN)
         return false;
     return b->small != NULL ? atomic_load_explicit(b->small, memory_order_acquire) == HK_SIDE_HELD
                             : atomic_load_explicit(&b->big->state, memory_order_acquire) == HK_SIDE_FREED;
@@ -418,7 +306,7 @@ static bool let_go(bool all)
     void *p;
     bool any = false;
     while ((p = hk_quarantine_take(all)) != NULL) {
-        struct block b;
+        struct hk_checked b;
         if (find_held(p, &b)) {
             check_untouched(&b);
             release(&b);
@@ -434,12 +322,12 @@ bool hk_harden_let_go(void)
 }
 
 /* Of two who free a block one goes on. Returns the size that was asked for. */
-static size_t claim(struct block *b)
+static size_t claim(struct hk_checked *b)
 {
     if (b->small != NULL) {
         uint16_t was = atomic_load_explicit(b->small, memory_order_acquire);
         if (was >= HK_SIDE_HELD || !atomic_compare_exchange_strong(b->small, &was, HK_SIDE_HELD))
-            hk_die_freed(b->call, b->p, room_of(b));
+            hk_die_freed(b->call, b->p, hk_checked_room(b));
         return was - 1u;
     }
     uint64_t live = HK_SIDE_LIVE;
@@ -449,13 +337,13 @@ static size_t claim(struct block *b)
 }
 
 /* Of a block that was widened it is no longer known what was asked for. */
-static bool may_be_asked(const struct block *b, size_t asked, size_t size)
+static bool may_be_asked(const struct hk_checked *b, size_t asked, size_t size)
 {
-    bool is_wide = hk_hardens(HK_DIVERT_LIVE) && asked == room_of(b);
+    bool is_wide = hk_hardens(HK_DIVERT_LIVE) && asked == hk_checked_room(b);
     return size == asked || (is_wide && size < asked);
 }
 
-static void check_told(const struct block *b, size_t asked, size_t size, size_t align)
+static void check_told(const struct hk_checked *b, size_t asked, size_t size, size_t align)
 {
     if (!hk_hardens(HK_HARDEN_SIZED))
         return;
@@ -466,24 +354,24 @@ static void check_told(const struct block *b, size_t asked, size_t size, size_t 
 }
 
 /* What the block holds in all. */
-static size_t held_bytes(const struct block *b)
+static size_t held_bytes(const struct hk_checked *b)
 {
-    return b->small != NULL ? room_of(b) : hk_big_usable(b->call, slab_start(b->slab), b->slab);
+    return b->small != NULL ? hk_checked_room(b) : hk_big_usable(b->call, hk_checked_slab(b->slab), b->slab);
 }
 
 /* Huge ones do not: few would take up all that there may be. */
-static bool may_wait(const struct block *b)
+static bool may_wait(const struct hk_checked *b)
 {
     size_t bytes = held_bytes(b);
     return (hk_hardens(HK_HARDEN_QUARANTINE) || (b->small == NULL && b->big->guarded)) &&
            bytes <= HK_BIG_MAX && hk_quarantine_fits(bytes);
 }
 
-static void free_known(struct block *b, size_t size, size_t align)
+static void free_known(struct hk_checked *b, size_t size, size_t align)
 {
     size_t asked = claim(b);
     check_told(b, asked, size, align);
-    check_canary(b, asked);
+    hk_checked_must_end(b, asked);
     if (!may_wait(b)) {
         release(b);
         return;
@@ -496,17 +384,17 @@ static void free_known(struct block *b, size_t size, size_t align)
 
 void hk_harden_free(const char *call, void *p, size_t size, size_t align)
 {
-    struct block b;
+    struct hk_checked b;
     int saved_errno = errno;
     hk_control_notice_fork();
-    switch (find(call, p, &b)) {
-    case FOREIGN:
+    switch (hk_checked_find(call, p, &b)) {
+    case HK_FOREIGN:
         hk_foreign_free(p);
         break;
-    case UNKNOWN:
+    case HK_UNKNOWN:
         hk_free_plain(p);
         break;
-    case KNOWN:
+    case HK_KNOWN:
         free_known(&b, size, align);
         break;
     }
@@ -516,7 +404,7 @@ void hk_harden_free(const char *call, void *p, size_t size, size_t align)
 /* ---- realloc ---- */
 
 /* Where it is, if its class would be the same. */
-static bool resize_small(struct block *b, size_t size)
+static bool resize_small(struct hk_checked *b, size_t size)
 {
     size_t bytes = size + tail();
     if (size > HK_SMALL_MAX || bytes > HK_SMALL_MAX || bytes == 0 || hk_class_of_size(bytes) != b->size_class)
@@ -528,9 +416,9 @@ static bool resize_small(struct block *b, size_t size)
 
 /* By the ordinary way, that moves pages and knows room behind; guards are taken away for it. NULL: to be
  * copied. */
-static void *resize_big(struct block *b, size_t size)
+static void *resize_big(struct hk_checked *b, size_t size)
 {
-    char *start = slab_start(b->slab);
+    char *start = hk_checked_slab(b->slab);
     size_t held = hk_big_usable(b->call, start, b->slab);
     size_t page = guard_bytes();
     if (size <= HK_SMALL_MAX || size > HK_MAX_REQUEST / 2 || b->p != start)
@@ -552,7 +440,7 @@ static void *resize_big(struct block *b, size_t size)
     return now;
 }
 
-static void *resize_by_copy(struct block *b, size_t asked, size_t size)
+static void *resize_by_copy(struct hk_checked *b, size_t asked, size_t size)
 {
     bool zeroed;
     int saved_errno = errno;
@@ -569,11 +457,11 @@ static void *resize_by_copy(struct block *b, size_t asked, size_t size)
     return b->p;
 }
 
-static void *resize_known(struct block *b, size_t size)
+static void *resize_known(struct hk_checked *b, size_t size)
 {
-    check_live(b);
-    size_t asked = asked_of(b);
-    check_canary(b, asked);
+    hk_checked_must_live(b);
+    size_t asked = hk_checked_asked(b);
+    hk_checked_must_end(b, asked);
     if (b->small != NULL)
         return resize_small(b, size) ? b->p : resize_by_copy(b, asked, size);
     void *resized = resize_big(b, size);
@@ -582,12 +470,12 @@ static void *resize_known(struct block *b, size_t size)
 
 void *hk_harden_resize(const char *call, void *p, size_t size)
 {
-    struct block b;
+    struct hk_checked b;
     hk_control_notice_fork();
-    switch (find(call, p, &b)) {
-    case FOREIGN:
+    switch (hk_checked_find(call, p, &b)) {
+    case HK_FOREIGN:
         return hk_foreign_realloc(p, size);
-    case UNKNOWN:
+    case HK_UNKNOWN:
         return hk_resize_plain(p, size);
     default:
         return resize_known(&b, size);
@@ -595,21 +483,21 @@ void *hk_harden_resize(const char *call, void *p, size_t size)
 }
 
 /* What the block's class, or its pages, have room for. */
-static size_t room_for(const struct block *b)
+static size_t room_for(const struct hk_checked *b)
 {
-    size_t room = room_of(b) - tail();
+    size_t room = hk_checked_room(b) - tail();
     return b->small != NULL && room > HK_SMALL_MAX ? HK_SMALL_MAX : room;
 }
 
 void hk_harden_resize_here(const char *call, void *p, size_t size, size_t most)
 {
-    struct block b;
-    if (find(call, p, &b) != KNOWN)
+    struct hk_checked b;
+    if (hk_checked_find(call, p, &b) != HK_KNOWN)
         return;
-    check_live(&b);
-    check_canary(&b, asked_of(&b));
+    hk_checked_must_live(&b);
+    hk_checked_must_end(&b, hk_checked_asked(&b));
     size_t room = room_for(&b), now = most < room ? most : room;
-    if (now < size || (b.small == NULL && b.p != slab_start(b.slab)))
+    if (now < size || (b.small == NULL && b.p != hk_checked_slab(b.slab)))
         return;
     if (b.small != NULL)
         (void)resize_small(&b, now);
@@ -619,9 +507,10 @@ void hk_harden_resize_here(const char *call, void *p, size_t size, size_t most)
 
 /* What a block is said to have it has for good, also when checks end: all that its class or its pages have,
  * and no canary any more. Returns that. */
-static size_t widen(struct block *b)
+static size_t widen(struct hk_checked *b)
 {
-    size_t room = room_of(b);
+    hk_checked_must_end(b, hk_checked_asked(b));
+    size_t room = hk_checked_room(b);
     if (b->small == NULL) {
         b->big->asked = room;
         return room;
@@ -634,12 +523,11 @@ static size_t widen(struct block *b)
 
 size_t hk_harden_usable(const void *p)
 {
-    struct block b;
-    if (find("malloc_usable_size", p, &b) != KNOWN)
+    struct hk_checked b;
+    if (hk_checked_find("malloc_usable_size", p, &b) != HK_KNOWN)
         return hk_usable_plain(p);
-    check_live(&b);
-    check_canary(&b, asked_of(&b));
-    return hk_hardens(HK_DIVERT_LIVE) ? widen(&b) : asked_of(&b);
+    hk_checked_must_live(&b);
+    return hk_hardens(HK_DIVERT_LIVE) ? widen(&b) : hk_checked_asked(&b);
 }
 
 size_t hk_harden_tail(void)

@@ -26,9 +26,6 @@ bool hk_harden_begin(void);
 bool hk_harden_begin_live(void);
 bool hk_harden_has_begun(void);
 
-/* A block that the caller alone has is none that is known here. Modes are in force. */
-void hk_harden_forget(void *p);
-
 /* Looks at all blocks that wait, and lets them go. Returns whether there was any. */
 bool hk_harden_let_go(void);
 

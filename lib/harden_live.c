@@ -1,6 +1,7 @@
 /* harden_live.c - see harden_live.h. */
 #include "lib/harden_live.h"
 
+#include "lib/checked.h"
 #include "lib/control.h"
 #include "lib/early.h"
 #include "lib/harden.h"
@@ -105,7 +106,7 @@ HK_COLD void *hk_harden_pass_checked(void *p)
 {
     switch_over();
     if (p != NULL)
-        hk_harden_forget(p);
+        hk_checked_forget(p);
     return p;
 }
 

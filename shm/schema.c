@@ -162,6 +162,7 @@ const char *hk_source_name(unsigned source)
 
 const char *hk_verdict_name(unsigned verdict)
 {
-    static const char *const names[HK_VERDICTS] = {"none", "applied", "clamped", "unknown", "lapsed", "fixed"};
+    static const char *const names[HK_VERDICTS] = {"none",    "applied", "clamped",
+                                                   "unknown", "lapsed",  "fixed"};
     return NAME_OF(names, verdict);
 }

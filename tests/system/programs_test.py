@@ -298,7 +298,7 @@ class Programs(Case):
         return value["value"], value["source"]
 
     def test_suspect_is_hardened_while_it_runs(self):
-        """Checks begin at the operator's word, end at it, and begin again; then the program does what it is suspected of."""
+        """Checks begin at the operator's word, end at it, and begin again; then it does what it is suspected of."""
         process = self.preload(sys.executable, "-c", SUSPECT, stderr=subprocess.PIPE)
         self.assertEqual(process.stdout.readline(), b"ready\n")
         self.find("the suspect", lambda p: p["pid"] == process.pid)
@@ -313,13 +313,13 @@ class Programs(Case):
             self.assertEqual(process.stdout.readline(), b"" if ends else b"freed\n")
         said = process.stderr.read().decode()
         self.assertEqual(process.wait(), -signal.SIGABRT, said)
-        self.assertRegex(said, r"\Ahakmem: free\(0x[0-9a-f]+\): overflow: the block has 60 bytes, and byte 60 from its start "
-                               r"was written to\n\Z")
+        self.assertRegex(said, r"\Ahakmem: free\(0x[0-9a-f]+\): overflow: the block has 60 bytes, and byte 60 "
+                               r"from its start was written to\n\Z")
 
     def test_checked_from_its_start_stays_so(self):
-        process = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.dir,
-                                   env=environment(LD_PRELOAD=LIBRARY, HAKMEM_RUNTIME_DIR=self.runtime,
-                                                   HAKMEM_HARDEN="canary,sized"))
+        process = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   cwd=self.dir, env=environment(LD_PRELOAD=LIBRARY, HAKMEM_HARDEN="canary,sized",
+                                                                 HAKMEM_RUNTIME_DIR=self.runtime))
         self.addCleanup(self.end, process)
         self.find("the process", lambda p: p["pid"] == process.pid)
         self.assertEqual(self.level_in_force(process), "canary")
