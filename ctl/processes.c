@@ -153,6 +153,21 @@ static bool alike(const cJSON *a, const cJSON *b)
            strcmp(hk_process_user(a, of_a, sizeof of_a), hk_process_user(b, of_b, sizeof of_b)) == 0;
 }
 
+/* Whether it ended by exec, and what it became is listed too: one process with one line, the later one's.
+ * Those of a pid follow one another, in the order in which they came. A pid may have gone to another process
+ * since: that began later than this ended. */
+static bool goes_on(const cJSON *process)
+{
+    const double slack_s = 2; /* both are whole seconds, and so may each be one off */
+    const cJSON *later = process->next;
+    const char *how = hk_json_string(hk_json_member(process, "ended"), "how");
+    if (!later || !how || strcmp(how, "exec") != 0 ||
+        hk_json_number(later, "pid") != hk_json_number(process, "pid"))
+        return false;
+    double began_ago = hk_json_number(later, "age_s") + (has_ended(later) ? ended_ago(later) : 0);
+    return !(began_ago + slack_s < ended_ago(process));
+}
+
 /* Puts it to those it is like, of which the latest is shown; or on a line of its own. */
 static unsigned add_dead(struct line *lines, unsigned first, unsigned count, const cJSON *process)
 {
@@ -190,7 +205,7 @@ static struct line *make_lines(const cJSON *processes, bool folded, unsigned *co
     unsigned live = *count;
     cJSON_ArrayForEach(process, processes)
     {
-        if (folded && has_ended(process))
+        if (folded && has_ended(process) && !goes_on(process))
             *count = add_dead(lines, live, *count, process);
     }
     qsort(lines + live, *count - live, sizeof *lines, by_end);

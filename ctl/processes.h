@@ -8,7 +8,8 @@
 #include "ctl/output.h"
 
 /* processes: an array of list's (or stats') process objects. folded: those that ended, and that only their
- * pids and figures tell apart, are one line, with the latest's pid and figures and how many they are. */
+ * pids and figures tell apart, are one line, with the latest's pid and figures and how many they are; one
+ * that ended by exec counts to what it became, where that is listed. */
 void hk_processes_show(const struct hk_out *out, const cJSON *processes, bool folded);
 
 /* Whether they are folded: not where each was asked for, by --all or by pid. */

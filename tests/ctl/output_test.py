@@ -161,6 +161,25 @@ class Tables(Case):
         self.assertEqual(len(json.loads(self.must("list", "--dead", "--json"))["processes"]), 9)
         self.assertEqual(len(self.must("stats", "--comm", "server", "--dead").splitlines()), 7)
 
+    def test_what_exec_made_of_a_process_is_the_same_process(self):
+        def ended(pid, age, how, lived=100, **more):
+            return process(pid, state="dead", ended={"age_s": age, "how": how}, age_s=lived, rss_bytes=None, **more)
+        self.daemon.processes = [
+            ended(10, 40, "exec", comm="sh"), process(10, comm="job", age_s=140),  # it still runs
+            # Two that began as a shell and went through env; they ended alike.
+            ended(20, 30, "exec", comm="sh"), ended(20, 30, "exec", comm="env"), ended(20, 30, "exited", comm="job"),
+            ended(21, 35, "exec", comm="sh"), ended(21, 30, "exec", comm="env"), ended(21, 20, "exited", 110, comm="job"),
+            ended(30, 50, "exec", comm="gone"),                                     # into what is not seen
+            ended(40, 60, "exec", comm="reused"), process(40, comm="new", age_s=20),  # another process's pid by now
+            ended(50, 10, "exec", comm="a"), ended(50, 10, "exec", comm="b"),
+            ended(60, 10, "exited", comm="c"), process(60, comm="d")]
+        rows = [line.split() for line in self.must("list", "--dead", env=environment(COLUMNS="200")).splitlines()[1:]]
+        self.assertEqual(sorted((row[0], row[1]) for row in rows),
+                         [("10", "job"), ("21", "job"), ("30", "gone"), ("40", "new"), ("40", "reused"), ("50", "b"),
+                          ("60", "c"), ("60", "d")])
+        self.assertEqual(next(row for row in rows if row[0] == "21")[2:5], ["2", "exited", "20"])
+        self.assertEqual(len(self.must("list", "--dead", "--all").splitlines()), 1 + len(self.daemon.processes))
+
     def test_a_program_by_the_name_it_was_started_by(self):
         self.daemon.processes = [process(4242, exe="/usr/bin/tool", program="/usr/bin/link"), process(4343)]
         self.assertIn("  /usr/bin/link, a link to /usr/bin/tool\n", self.must("stats", "4242"))
