@@ -142,31 +142,61 @@ static void show_fault(const struct hk_out *out, const cJSON *finding)
     print_wrapped(out, hk_json_string(finding, "advice"), 4);
 }
 
-static void show_noted(const struct hk_out *out, const cJSON *note)
+/* others: how many more the note speaks of. */
+static void show_noted(const struct hk_out *out, const cJSON *note, unsigned others)
 {
     double pid = hk_json_number(note, "pid");
     const char *comm = hk_json_string(note, "comm");
-    char *text = NULL;
-    int made = pid > 0 ? asprintf(&text, "process %.0f (%s): %s", pid, comm ? comm : "?",
+    char more[32] = "", *text = NULL;
+    if (others)
+        snprintf(more, sizeof more, " and %u other%s", others, others > 1 ? "s" : "");
+    int made = pid > 0 ? asprintf(&text, "process %.0f (%s)%s: %s", pid, comm ? comm : "?", more,
                                   hk_json_string(note, "seen"))
                        : asprintf(&text, "%s", hk_json_string(note, "seen"));
     print_wrapped(out, made < 0 ? hk_need(NULL) : text, 2);
     free(text);
 }
 
+static bool is_of(const cJSON *note, const struct hk_finding_info *info)
+{
+    return strcmp(hk_json_string(note, "finding"), info->name) == 0;
+}
+
+/* How many notes before and behind this one say the same of other processes, where such are told as one:
+ * those of another daemon's directory may be all the processes of a host. */
+static void count_same(const cJSON *notes, const cJSON *note, unsigned *before, unsigned *behind)
+{
+    const cJSON *other;
+    unsigned *count = before;
+    *before = *behind = 0;
+    if (!is_of(note, &hk_findings[HK_FOUND_OTHER_DIRECTORY]))
+        return;
+    cJSON_ArrayForEach(other, notes)
+    {
+        if (other == note)
+            count = behind;
+        else if (strcmp(hk_json_string(other, "finding"), hk_json_string(note, "finding")) == 0 &&
+                 strcmp(hk_json_string(other, "seen"), hk_json_string(note, "seen")) == 0)
+            ++*count;
+    }
+}
+
 /* Notes of one name below each other: there may be as many as processes. */
 static void show_notes(const struct hk_out *out, const cJSON *notes, const struct hk_finding_info *info)
 {
     const cJSON *note;
-    unsigned count = 0;
+    unsigned count = 0, before, behind;
     cJSON_ArrayForEach(note, notes)
     {
-        if (strcmp(hk_json_string(note, "finding"), info->name) != 0)
+        if (!is_of(note, info))
+            continue;
+        count_same(notes, note, &before, &behind);
+        if (before)
             continue;
         if (count == 0)
             hk_out_line(out, HK_STYLE_DIM, "note: %s", info->name);
         if (count++ < NOTES_SHOWN)
-            show_noted(out, note);
+            show_noted(out, note, behind);
     }
     if (count > NOTES_SHOWN)
         hk_out_line(out, HK_STYLE_PLAIN, "  and %u more; --json shows all", count - NOTES_SHOWN);

@@ -89,7 +89,8 @@ static bool is_anothers(const char *dir, uid_t uid)
            hk_runtime_socket(dir, HK_HELLO_SOCKET, socket, sizeof socket) == 0 && access(socket, F_OK) == 0;
 }
 
-/* Whether the process has to do with another daemon than this; then it says so. */
+/* Whether the process has to do with another daemon than this; then it says so, of all such processes of one
+ * directory in the same words: they are told as one. */
 static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
 {
     const char *dir = doctor->session->client.dir;
@@ -99,12 +100,12 @@ static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
         if (hk_suspect_same_dir(s, other, dir)) {
             ours = true;
         } else if (is_seen_in(other, s->pid)) {
-            hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm, "the daemon in %s sees it",
+            hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm, "seen by the daemon in %s",
                            other);
             return true;
         } else if (is_anothers(other, s->uid)) {
             hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
-                           "its user has a daemon in %s, which is not asked", other);
+                           "of a user who has a daemon in %s, which is not asked", other);
             return true;
         }
         if (i == 0)
@@ -112,8 +113,9 @@ static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
     }
     if (!ours)
         hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
-                       s->runtime_dir[0] ? "its HAKMEM_RUNTIME_DIR is %s, this daemon's directory %s"
-                                         : "it looks for a daemon in %s first, and never in %s",
+                       s->runtime_dir[0]
+                           ? "started with HAKMEM_RUNTIME_DIR=%s, and this daemon's directory is %s"
+                           : "looking for a daemon in %s first, and never in %s",
                        first, dir);
     return !ours;
 }

@@ -270,7 +270,23 @@ class Real(Doctor):
         self.assertEqual(self.findings(seen), {("other-directory", seen)})
         said = json.loads(self.at("doctor", "--json", str(seen))[1])["notes"][0]["seen"]
         if not os.path.exists("/run/hakmem"):
-            self.assertEqual(said, f"the daemon in {own} sees it")
+            self.assertEqual(said, f"seen by the daemon in {own}")
+
+    def test_processes_of_another_directory_are_one_line(self):
+        self.daemon()
+        elsewhere = {"LD_PRELOAD": LIBRARY, "HAKMEM_RUNTIME_DIR": os.path.join(self.dir, "one")}
+        pids = sorted(self.start(**elsewhere) for _ in range(3))
+        other = self.start(**elsewhere | {"HAKMEM_RUNTIME_DIR": os.path.join(self.dir, "two")})
+        status, out, err = self.at("--width", "400", "doctor", *map(str, pids), str(other))
+        self.assertEqual((status, err), (0, ""))
+        lines = out.splitlines()
+        self.assertEqual(lines[0], "note: other-directory")
+        self.assertRegex(lines[1] + "\n" + lines[2],
+                         rf"(?m)^  process {pids[0]} \(.*\) and 2 others: started with HAKMEM_RUNTIME_DIR={self.dir}/one,")
+        self.assertRegex(lines[1] + "\n" + lines[2],
+                         rf"(?m)^  process {other} \([^)]*\): started with HAKMEM_RUNTIME_DIR={self.dir}/two,")
+        self.assertEqual(lines[-1], "nothing to do; processes looked at: 4")
+        self.assertEqual(self.findings(*pids, other), {("other-directory", pid) for pid in [*pids, other]})
 
     def compile(self, name, source, *flags):
         cc = shutil.which("cc") or shutil.which("gcc")
