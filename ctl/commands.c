@@ -101,8 +101,8 @@ const struct hk_command hk_commands[] = {
      .summary = "what is wrong, why, and what to do",
      .details =
          "Looks at the daemon, at the processes it sees, at those of yours that should be on hakmem and that it does "
-         "not see, and, where no process is selected, at the programs of services that are enabled. Each finding has a name, under which troubleshooting.md, in the project's "
-         "documentation, says more. What is worth knowing, but needs nothing done, is a note. Ends with 1 where there "
+         "not see, and, where no process is selected, at the programs of services that are enabled. Each finding has "
+         "a name, under which troubleshooting.md, in the project's documentation, says more. What is worth knowing, but needs nothing done, is a note. Ends with 1 where there "
          "is a fault, with 0 where there is none, whatever the notes.",
      .groups = EVERYWHERE | HK_GROUP_SELECT,
      .words = HK_WORDS_PIDS,

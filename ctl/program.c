@@ -14,6 +14,7 @@
 #include "ctl/elf_file.h"
 #include "ctl/memory.h"
 #include "ctl/program_objects.h"
+#include "shm/base.h"
 
 /* The kernel follows scripts of scripts this far, and reads this much of a first line. */
 #define SCRIPTS_MOST     5u
@@ -35,7 +36,7 @@ static void find(struct hk_program *program, enum hk_program_id id, const char *
     for (; at > 0 && program->found[at - 1].id > id; at--)
         program->found[at] = program->found[at - 1];
     program->found[at].id = id;
-    snprintf(program->found[at].about, HK_PROGRAM_ABOUT_BYTES, "%s", about);
+    snprintf(program->found[at].about, HK_PROGRAM_ABOUT_BYTES, "%.*s", HK_PROGRAM_ABOUT_BYTES - 1, about);
     program->count++;
 }
 
@@ -159,31 +160,92 @@ static void judge_elf(struct hk_program *program, const struct hk_program_place 
 
 /* ---- scripts ---- */
 
+static const char *next_word(const char *at)
+{
+    at += strcspn(at, " \t");
+    return at + strspn(at, " \t");
+}
+
+/* One option of env that begins at word: where what follows it does. Some take a value, in the same word or
+ * as the next; -S takes words, which are read on. */
+static const char *skip_env_option(const char *word, size_t len)
+{
+    static const char *const with_value[] = {"--unset", "--chdir", "--argv0"};
+    static const char split[] = "--split-string=";
+    if (word[1] != '-') {
+        size_t at = 1 + strcspn(word + 1, "uCaPS \t");
+        if (word[at] == 'S')
+            return word + at + 1 + strspn(word + at + 1, " \t");
+        return at + 1 == len ? next_word(next_word(word)) : next_word(word);
+    }
+    if (strncmp(word, split, strlen(split)) == 0)
+        return word + strlen(split);
+    for (unsigned i = 0; i < HK_COUNT_OF(with_value); i++) {
+        if (len == strlen(with_value[i]) && strncmp(word, with_value[i], len) == 0)
+            return next_word(next_word(word));
+    }
+    return next_word(word);
+}
+
 /* The program that env, with these arguments, would start, into buf. False: none that can be told. */
 static bool take_env_argument(const char *arguments, char *buf, size_t size)
 {
-    for (const char *at = arguments + strspn(arguments, " \t"); *at;
-         at += strcspn(at, " \t"), at += strspn(at, " \t")) {
+    const char *at = arguments + strspn(arguments, " \t");
+    for (bool options = true; *at;) {
         size_t len = strcspn(at, " \t");
-        if (at[0] == '-' || memchr(at, '=', len))
+        if (options && at[0] == '-') {
+            options = len != 2 || at[1] != '-';
+            at = options ? skip_env_option(at, len) : next_word(at);
             continue;
-        snprintf(buf, size, "%.*s", (int)len, at);
-        return true;
+        }
+        options = false;
+        if (!memchr(at, '=', len)) {
+            snprintf(buf, size, "%.*s", (int)len, at);
+            return true;
+        }
+        at = next_word(at);
     }
     return false;
 }
 
-bool hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX])
+/* The path of a name in a directory of a search path, which may be relative, or empty: from the current
+ * directory, which is known of this tool alone. False: not to be told. */
+static bool join(const struct hk_program_place *place, const char *dir, size_t len, const char *name,
+                 char buf[PATH_MAX])
 {
-    for (const char *dir = place->search; dir && *dir; dir += strcspn(dir, ":"), dir += strspn(dir, ":")) {
-        int wrote = snprintf(buf, PATH_MAX, "%.*s/%s", (int)strcspn(dir, ":"), dir, name);
-        int fd = wrote > 0 && wrote < PATH_MAX ? hk_open_below(place->root, buf) : -1;
-        if (fd < 0)
-            continue;
-        close(fd);
-        return true;
+    char here[PATH_MAX] = "";
+    if (len == 0 || dir[0] != '/') {
+        if (place->root[0] || !getcwd(here, sizeof here) || here[0] != '/')
+            return false;
     }
-    return false;
+    int wrote = snprintf(buf, PATH_MAX, "%s%s%.*s/%s", here, here[0] && len ? "/" : "", (int)len, dir, name);
+    return wrote > 0 && wrote < PATH_MAX;
+}
+
+/* 0, ENOENT, or EACCES for what is there and is no program. */
+static int try_path(const struct hk_program_place *place, const char *path)
+{
+    struct stat st;
+    if (!hk_stat_below(place->root, path, &st))
+        return ENOENT;
+    bool runs = S_ISREG(st.st_mode) && (place->root[0] ? (st.st_mode & 0111) != 0 : access(path, X_OK) == 0);
+    return runs ? 0 : EACCES;
+}
+
+int hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX])
+{
+    char path[PATH_MAX];
+    int result = ENOENT;
+    buf[0] = '\0';
+    for (const char *dir = place->search; dir; dir = strchr(dir, ':'), dir += dir ? 1 : 0) {
+        int error = join(place, dir, strcspn(dir, ":"), name, path) ? try_path(place, path) : ENOENT;
+        if (error != ENOENT && (error == 0 || result == ENOENT))
+            snprintf(buf, PATH_MAX, "%s", path);
+        if (error == 0)
+            return 0;
+        result = error == EACCES ? EACCES : result;
+    }
+    return result;
 }
 
 /* The interpreter that a first line "#!..." names, into buf; of env the program that it starts. "": none that
@@ -203,8 +265,8 @@ static bool read_script(const struct hk_program_place *place, int fd, char buf[P
     if (base && strcmp(base, "/env") == 0 && take_env_argument(interpreter + len, name, sizeof name)) {
         if (strchr(name, '/'))
             snprintf(buf, PATH_MAX, "%s", name);
-        else if (!hk_program_find(place, name, buf))
-            buf[0] = '\0';
+        else
+            hk_program_find(place, name, buf);
     }
     return true;
 }

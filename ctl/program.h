@@ -52,8 +52,11 @@ struct hk_program {
     } found[HK_PROGRAM_FOUND_MAX];
 };
 
-/* Finds a program by its name in the place's search path, as seen inside of its root. */
-bool hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX]);
+/* Finds a program by its name in the place's search path, as seen inside of its root, as execvp does: the
+ * first regular file that may be executed. 0; EACCES where there are only others, of which the first is in
+ * buf; ENOENT, with "" in buf. An empty element is the current directory; it and relative ones count where
+ * the root is this tool's. */
+int hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX]);
 
 /* Looks at the program at path, as seen inside of the place's root. */
 void hk_program_look(struct hk_program *program, const struct hk_program_place *place, const char *path);

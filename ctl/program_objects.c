@@ -62,6 +62,15 @@ static int find_below(const char *root, const char *path)
     return fd;
 }
 
+bool hk_stat_below(const char *root, const char *path, struct stat *st)
+{
+    int found = find_below(root, path);
+    bool is_there = found >= 0 && fstat(found, st) == 0;
+    if (found >= 0)
+        close(found);
+    return is_there;
+}
+
 /* The name may be a hostile program's choice, and to open a device can do harm. */
 int hk_open_below(const char *root, const char *path)
 {

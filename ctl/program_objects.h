@@ -6,6 +6,7 @@
 #define HAKMEM_CTL_PROGRAM_OBJECTS_H
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "ctl/elf_file.h"
 #include "ctl/program.h"
@@ -46,5 +47,8 @@ void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *
 /* Opens a regular file as it is seen inside of root ("": everywhere), without a link leading out of it. A
  * descriptor, or -1 with errno, EISDIR for what is no regular file, which is not opened. */
 int hk_open_below(const char *root, const char *path);
+
+/* What is at path inside of root, without opening it. False: nothing that can be reached. */
+bool hk_stat_below(const char *root, const char *path, struct stat *st);
 
 #endif

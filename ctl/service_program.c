@@ -58,8 +58,8 @@ static void look_at(const struct hk_program_place *place, const char *command, b
         as.uid = as.gid = 0;
     if (strchr(command, '/'))
         snprintf(path, sizeof path, "%s", command);
-    else if (!hk_program_find(&as, command, path))
-        path[0] = '\0';
+    else
+        hk_program_find(&as, command, path);
     if (path[0] == '/') {
         hk_program_look(program, &as, path);
         visit(arg, path, program);

@@ -279,10 +279,42 @@ class Kinds(Case):
             env_script = self.write("by-env", f"#!/usr/bin/env {words}\n".encode())
             err = self.run_it("--", env_script, PATH=self.dir + ":" + os.environ["PATH"])[1]
             self.assertIn(f"{by} {static} will not run on hakmem", err, words)
+        for words in ("-u NAME static", "-uNAME static", "-C / static", "--unset NAME --chdir=/ static", "-i static",
+                      "- static", "-- static", "-- A=b static", "-iu NAME -- static", "--argv0 NAME static"):
+            for split in ("-S ", "-S", "-iS ", "--split-string="):
+                env_script = self.write("by-env", f"#!/usr/bin/env {split}{words}\n".encode())
+                err = self.run_it("--", env_script, PATH=self.dir + ":" + os.environ["PATH"])[1]
+                self.assertIn(f"{by} {static} will not run on hakmem", err, split + words)
         self.silent(self.write("shell", b"#!/bin/sh\nexit 7\n"))
         self.silent(self.write("no-first-line", b"exit 7\n"))
         endless = self.write("endless", f"#!{self.dir}/endless\n".encode())
         self.assertNotIn("Traceback", self.run_it("--", endless)[1])
+
+    def test_what_env_finds_in_path_is_what_execvp_finds(self):
+        static = self.make("static", PLAIN, "-static")
+        script = self.write("by-env", b"#!/usr/bin/env tool\n")
+        dirs = [os.path.join(self.dir, name) for name in ("folder", "data", "program")]
+        for path in dirs:
+            os.mkdir(path)
+        os.mkdir(os.path.join(dirs[0], "tool"))
+        self.write("data/tool", b"no program", 0o644)
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(dirs[2])
+
+        def said(*path):
+            return self.run_it("--", script, PATH=":".join(path))[1]
+
+        self.assertIn(f"its interpreter {dirs[0]}/tool: it may not be executed",
+                      said(dirs[0], dirs[1]))
+        shutil.copy(static, os.path.join(dirs[2], "tool"))
+        found = f"its interpreter {dirs[2]}/tool will not run on hakmem: it is statically linked"
+        self.assertIn(found, said(*dirs))
+        for path in (("",), ("", dirs[1]), (dirs[0], ""), (dirs[0], "", dirs[1])):
+            self.assertIn(found, said("/nonexistent", *path), path)
+        os.chdir(self.dir)
+        self.assertIn(found, said("program"))
+        self.assertEqual(self.run_it("--", script, PATH="/nonexistent")[1].count("its interpreter"), 0)
 
     @unittest.skipUnless(os.geteuid() == 0, "takes root")
     def test_more_rights(self):
