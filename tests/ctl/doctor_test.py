@@ -281,8 +281,8 @@ class Real(Doctor):
         self.assertEqual((status, err), (0, ""))
         lines = out.splitlines()
         self.assertEqual(lines[0], "note: other-directory")
-        self.assertRegex(lines[1] + "\n" + lines[2],
-                         rf"(?m)^  process {pids[0]} \(.*\) and 2 others: started with HAKMEM_RUNTIME_DIR={self.dir}/one,")
+        self.assertRegex(lines[1] + "\n" + lines[2], rf"(?m)^  process {pids[0]} \(.*\) and 2 others: "
+                                                     rf"started with HAKMEM_RUNTIME_DIR={self.dir}/one,")
         self.assertRegex(lines[1] + "\n" + lines[2],
                          rf"(?m)^  process {other} \([^)]*\): started with HAKMEM_RUNTIME_DIR={self.dir}/two,")
         self.assertEqual(lines[-1], "nothing to do; processes looked at: 4")

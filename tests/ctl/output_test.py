@@ -168,7 +168,8 @@ class Tables(Case):
             ended(10, 40, "exec", comm="sh"), process(10, comm="job", age_s=140),  # it still runs
             # Two that began as a shell and went through env; they ended alike.
             ended(20, 30, "exec", comm="sh"), ended(20, 30, "exec", comm="env"), ended(20, 30, "exited", comm="job"),
-            ended(21, 35, "exec", comm="sh"), ended(21, 30, "exec", comm="env"), ended(21, 20, "exited", 110, comm="job"),
+            ended(21, 35, "exec", comm="sh"), ended(21, 30, "exec", comm="env"),
+            ended(21, 20, "exited", 110, comm="job"),
             ended(30, 50, "exec", comm="gone"),                                     # into what is not seen
             ended(40, 60, "exec", comm="reused"), process(40, comm="new", age_s=20),  # another process's pid by now
             ended(50, 10, "exec", comm="a"), ended(50, 10, "exec", comm="b"),
