@@ -226,8 +226,12 @@ class Library:
 
     def covering(self, slab):
         """The slab at which the big or huge block begins that covers this one; None if there is none."""
+        size, records = self.number("slab record bytes"), b""
         for first in range(slab, max(slab - (1 << 19), -1), -1):
-            record = read(self.slab_record(first), self.number("slab record bytes"))
+            index = first % self.in_superslab
+            if not records or index == self.in_superslab - 1:  # those of a SuperSlab in one piece, up to this one
+                records = read(self.slab_record(first - index), (index + 1) * size)
+            record = records[index * size:(index + 1) * size]
             kind = record[self.number("slab.kind")]
             if kind == self.number("slab small"):
                 return None
