@@ -53,13 +53,13 @@ class Hostile(Case):
         if any(name in image for name in (b"__asan_report_", b"__tsan_func_entry", b"__msan_warning")):
             self.skipTest("a sanitizer reserves more than the limit that is set here")
         machine = struct.unpack_from("<H", image, 18)[0]
-        needed, run_path, dirs = 1, 29, 8 << 20
+        needed, run_path, dirs = 1, 29, 30000  # no longer than a run path that is looked at: 64 KiB
         path = os.path.join(self.dir, "hostile")
         for what, entries, strings in (
                 ("one long run path, again and again", [(run_path, 1)] * 4000, b"\0" + b"/x" * (4 << 20) + b"\0"),
                 ("long names", [(needed, 1 + i) for i in range(250)], b"\0" + b"n" * (16 << 20) + b"\0"),
-                ("many directories", [(run_path, 1), *[(needed, 2 * dirs + 2)] * 9],
-                 b"\0" + b"/:" * dirs + b"\0lib.so\0"),
+                ("many directories", [(run_path, 1), *[(needed, 2 * dirs + 2 + i) for i in range(250)]],
+                 b"\0" + b"/:" * dirs + b"\0" + b"n" * 250 + b".so\0"),
                 ("many names", [(needed, 1 + 9 * i) for i in range(4000)],
                  b"\0" + b"".join(b"/%d/" % i + b"n" * (6 - len(b"%d" % i)) + b"\0" for i in range(4000)))):
             with open(path, "wb") as f:
@@ -218,6 +218,24 @@ class Kinds(Case):
                           "extern void *middle(void);\nint main(void) { return middle() ? 7 : 8; }\n", f"-L{self.dir}",
                           "-lm1", f"-Wl,-rpath-link,{self.dir}")
         self.assertEqual(self.run_it("--", moved, LD_LIBRARY_PATH=self.dir)[0], 126)
+
+    def test_as_many_directories_as_are_looked_at(self):
+        """Of a run path the first 64: what the last of them has is told of, what one behind it has is not."""
+        here = ("-Wl,-rpath,$ORIGIN", f"-L{self.dir}")
+        self.stub("libj.so", "mallocx")
+        os.mkdir(os.path.join(self.dir, "at"))
+        self.make("at/libfar.so",
+                  "extern void *mallocx(unsigned long, int);\nvoid *far(void) { return mallocx(1, 0); }\n", "-shared",
+                  "-fPIC", "-Wl,-soname,libfar.so", f"-Wl,-rpath,{self.dir}", *here, "-lj")
+        source = "extern void *far(void);\nint main(void) { return far() ? 7 : 8; }\n"
+        for before in (63, 64):
+            dirs = ":".join([*(f"/nonexistent/{i}" for i in range(before)), f"{self.dir}/at"])
+            path = self.make(f"by-{before}", source, f"-Wl,-rpath,{dirs}", f"-L{self.dir}/at", "-lfar",
+                             f"-Wl,-rpath-link,{self.dir}")
+            if before == 63:
+                self.refused(path, "(libfar.so: mallocx)")
+            else:
+                self.silent(path)
 
     @unittest.skipUnless(shutil.which("strace"), "no strace here")
     def test_what_a_program_names_is_opened_only_if_it_is_a_file(self):
