@@ -157,7 +157,7 @@ static int print_jemalloc_page(void)
         "What `mallctl`, `mallctlnametomib` and `mallctlbymib` answer, and what `malloc_stats_print` tells, as text or as\n"
         "JSON (`J`). `#` is an integer: an arena, a size class. All figures are those of the last `epoch`. Names of\n"
         "jemalloc(3) that are not here are not known, ENOENT: those of profiles, of mutexes, of extents and their hooks, and\n"
-        "`thread.allocated` and its kin, which would cost each `malloc` a count. All memory is arena 0's; 4096 and the\n"
+        "`thread.allocated` and its kin, for which `malloc` would have to count. All memory is arena 0's; 4096 and the\n"
         "number that `arenas.narenas` gives stand for all arenas.\n"
         "Made from [lib/mallctl.def](../lib/mallctl.def): change that file, not this page.\n\n"
         "| name | type | | meaning here |\n| --- | --- | --- | --- |");
