@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that every relative link in the Markdown files leads to a file, and every anchor to a heading; the same of
 links in drawings (SVG), which must be well-formed and shown somewhere; and that manual pages named in a text, such as
-hakmemctl(1), exist.
+hakmemctl(1), exist; and that no table is without rows.
 """
 
 import re
@@ -44,6 +44,21 @@ def check_manual(report, name, text):
             report.add(name, text.count("\n", 0, match.start()) + 1, f"{match[0]} is no manual page")
 
 
+TABLE = re.compile(r"(?:^<!-- (?:made: )?([\w-]+) -->\n+)?^\|.*\n\|[ :|-]+\n(?!\|)", re.MULTILINE)
+
+# What is still to be measured: its table is there, and may be empty.
+EMPTY_YET = {("docs/compatibility.md", "releases")}
+
+
+def check_tables(report, name, text):
+    for match in TABLE.finditer(text):
+        if (str(name), match[1]) not in EMPTY_YET:
+            report.add(name, text.count("\n", 0, match.start()) + 1, "a table without rows")
+    for page, mark in EMPTY_YET:
+        if page == str(name) and f"<!-- {mark} -->\n|" not in text:
+            report.add(name, 0, f"no table below <!-- {mark} -->, which EMPTY_YET in check_links.py names")
+
+
 def check_drawing(report, name, shown):
     try:
         root = xml.etree.ElementTree.parse(tree.ROOT / name).getroot()
@@ -66,6 +81,7 @@ def main():
         # Blanked, not removed, so that line numbers stay.
         text = tree.read(name) or ""
         check_manual(report, name, text)
+        check_tables(report, name, FENCE.sub(lambda m: "\n" * m[0].count("\n"), text))
         blank = re.compile(r"[^\n]")
         text = FENCE.sub(lambda m: blank.sub(" ", m[0]), text)
         text = INLINE_CODE.sub(lambda m: " " * len(m[0]), text)
