@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import unittest
 
 from fake_daemon import FakeDaemon, process, totals
@@ -210,6 +211,7 @@ class Real(Doctor):
     def test_those_that_are_not_seen(self):
         before = self.start(LD_PRELOAD=LIBRARY)
         retrying = self.start(LD_PRELOAD=LIBRARY, HAKMEM_PUBLISH="retry")
+        time.sleep(0.02)  # /proc tells when a process began in hundredths of a second
         self.daemon()
         expected = {
             ("before-daemon", before),
