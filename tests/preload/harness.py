@@ -12,6 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import kept
 from reachable import reachable
 
 SOURCE = os.environ["HAKMEM_SOURCE"]
@@ -160,6 +161,7 @@ def ran(**facts):
 def main(prefix=""):
     """Runs the tests named on the command line (all); what ctest calls one begins with the prefix. A run in which all
     were skipped ends with status 77."""
+    kept.begin()
     result = unittest.main(verbosity=2, exit=False).result
     if result.wasSuccessful() and result.testsRun and len(result.skipped) == result.testsRun:
         sys.exit(77)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unittest
 
+import kept
 from reachable import reachable
 from tool import BUILD, Case, environment, wait_until
 
@@ -157,5 +158,6 @@ class Servers(Case):
 
 
 if __name__ == "__main__":
+    kept.begin()
     result = unittest.main(verbosity=2, exit=False).result
     sys.exit(77 if result.wasSuccessful() and len(result.skipped) == result.testsRun else not result.wasSuccessful())

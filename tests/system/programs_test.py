@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unittest
 
+import kept
 from reachable import as_user, reachable
 from tool import BUILD, TOOL, Case, environment, is_alive, wait_until
 
@@ -330,4 +331,5 @@ class Programs(Case):
 
 
 if __name__ == "__main__":
+    kept.begin()
     unittest.main()
