@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tests/support/kept.py: of a test that is killed, or whose keepers are, nothing stays behind; its exit status is told."""
+"""tests/support/kept.py: of a test that is killed, or whose keepers are, nothing stays behind; its status is told."""
 import os
 import select
 import signal
