@@ -2,8 +2,8 @@
 
 Servers start workers, workers are left by their masters, and some go into sessions of their own. So the test runs
 below a keeper, which the system gives all processes that lose their parent below it (PR_SET_CHILD_SUBREAPER). When the
-test is gone, the keeper ends what is left. It ends the test and the rest when the process that began is killed, of which
-the system tells it (PR_SET_PDEATHSIG). That process is a keeper too, in case the first one is killed.
+test is gone, the keeper ends what is left. It ends the test and the rest when the process that began is killed, of
+which the system tells it (PR_SET_PDEATHSIG). That process is a keeper too, in case the first one is killed.
 """
 import ctypes
 import os
