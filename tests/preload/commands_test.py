@@ -202,6 +202,28 @@ class Commands(Case):
                     run("blame", "-s", "file3", where="clone"), run("count-objects", where="clone")]
         self.assertIn(b"commit ", self.both_ways(live)[1])
 
+    def test_ldb(self):
+        """Samba's database in a file, whose modules are loaded with RTLD_DEEPBIND."""
+        add, change, search = (self.need(f"ldb{name}") for name in ("add", "modify", "search"))
+        records = "".join(f"dn: cn=u{n},ou=o{n % 7},dc=x\nobjectClass: person\ncn: u{n}\nsn: {n * 7919 % 1000}\n"
+                          f"description: {'text ' * (n % 60)}end\n\n" for n in range(400))
+        index = "dn: @INDEXLIST\n@IDXATTR: sn\n@IDXATTR: objectClass\n\n"
+        changes = "".join(f"dn: cn=u{n},ou=o{n % 7},dc=x\nchangetype: modify\nreplace: sn\nsn: {n % 5}\n\n"
+                          for n in range(0, 400, 3))
+
+        def live(preloaded, folder):
+            said = []
+            for command, text in ((add, index), (add, records), (change, changes)):
+                with open(f"{folder}/ldif", "w", encoding="utf-8") as f:
+                    f.write(text)
+                said.append(self.run_one([command, "-H", f"tdb://{folder}/db", f"{folder}/ldif"], preloaded)[:2])
+            for what in ("(sn=3)", "(&(objectClass=person)(description=*))", "(|(cn=u1*)(sn=4))", "(cn=nobody)"):
+                said.append(self.run_one([search, "-H", f"tdb://{folder}/db", "-S", what], preloaded)[:2])
+            return said
+        said = self.both_ways(live)
+        self.assertEqual([status for status, _ in said], [0] * 7)
+        self.assertGreater(said[4][1].count(b"dn: "), 300)
+
 
 def history():
     """A stream of commits for git fast-import."""
