@@ -169,10 +169,13 @@ HK_NOINLINE void hk_free_slow(void *p)
 
 HK_COLD void hk_free_told_slow(const char *call, void *p, size_t size, size_t align)
 {
-    if (p != NULL && hk_is_diverted())
+    if (p != NULL && hk_is_diverted()) {
         hk_divert_free(call, p, size, align);
-    else
-        hk_free_slow(p);
+        return;
+    }
+    hk_called_as(call, p);
+    hk_free_slow(p);
+    hk_called_as(NULL, NULL);
 }
 
 /* ---- calloc, aligned ---- */

@@ -17,6 +17,7 @@
 #include "lib/divert.h"
 #include "lib/harden.h"
 #include "lib/mallctl.h"
+#include "lib/misuse.h"
 #include "lib/os.h"
 #include "lib/verify.h"
 
@@ -100,10 +101,13 @@ static void *make(const char *call, size_t size, int flags)
 
 static void drop(const char *call, void *p, size_t size, size_t align)
 {
-    if (is_ours(p))
+    if (is_ours(p)) {
         hk_free_told(call, p, size, align);
-    else
-        free(p);
+        return;
+    }
+    hk_called_as(call, p);
+    free(p);
+    hk_called_as(NULL, NULL);
 }
 
 void *mallocx(size_t size, int flags)
@@ -149,13 +153,9 @@ static bool may_stay(const void *p, size_t had, size_t size, int flags)
            ((uintptr_t)p & (alignment_in(flags) - 1)) == 0 && !hk_is_diverted();
 }
 
-void *rallocx(void *p, size_t size, int flags)
+static void *change(void *p, size_t size, int flags)
 {
     size_t align = alignment_in(flags);
-    if (p == NULL)
-        return make("rallocx", size, flags);
-    if (size == 0)
-        size = 1;
     bool aligns = realloc_aligns(p, size, align);
     if (aligns && !wants_zeros(flags))
         return resize(p, size);
@@ -167,6 +167,16 @@ void *rallocx(void *p, size_t size, int flags)
     void *to = resize(p, size);
     if (to != NULL)
         clear(to, had, usable(to));
+    return to;
+}
+
+void *rallocx(void *p, size_t size, int flags)
+{
+    if (p == NULL)
+        return make("rallocx", size, flags);
+    hk_called_as("rallocx", p);
+    void *to = change(p, size != 0 ? size : 1, flags);
+    hk_called_as(NULL, NULL);
     return to;
 }
 
@@ -191,9 +201,17 @@ static void resize_here(void *p, size_t had, size_t size, size_t most)
         (void)resize_big_here(p, (uint32_t)slab, size);
 }
 
+static size_t usable_as(const char *call, void *p)
+{
+    hk_called_as(call, p);
+    size_t bytes = usable(p);
+    hk_called_as(NULL, NULL);
+    return bytes;
+}
+
 size_t xallocx(void *p, size_t size, size_t extra, int flags)
 {
-    size_t had = usable(p), most, align = alignment_in(flags);
+    size_t had = usable_as("xallocx", p), most, align = alignment_in(flags);
     if (!is_ours(p) || size > HK_MAX_REQUEST || ((uintptr_t)p & (align - 1)) != 0)
         return had;
     if (size == 0)
@@ -215,7 +233,7 @@ size_t xallocx(void *p, size_t size, size_t extra, int flags)
 size_t sallocx(const void *p, int flags)
 {
     (void)flags;
-    return usable((void *)(uintptr_t)p);
+    return usable_as("sallocx", (void *)(uintptr_t)p);
 }
 
 void dallocx(void *p, int flags)

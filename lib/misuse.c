@@ -7,6 +7,8 @@
 #include "lib/report.h"
 #include "shm/text.h"
 
+__thread struct hk_called hk_called __attribute__((tls_model("initial-exec")));
+
 void hk_die(const char *line)
 {
     hk_report(line);
@@ -20,7 +22,7 @@ static void add_pointer(struct hk_text *t, const void *p)
 
 static void add_call(struct hk_text *t, const char *call, const void *p)
 {
-    hk_text_add(t, call);
+    hk_text_add(t, hk_called.call != NULL && hk_called.p == p ? hk_called.call : call);
     hk_text_add(t, "(");
     add_pointer(t, p);
     hk_text_add(t, "): ");

@@ -9,6 +9,19 @@
 
 #include "shm/base.h"
 
+/* What this thread's program called and with which pointer, where what is called for it has another name:
+ * messages about that pointer name it. NULL, NULL where that has returned. */
+struct hk_called {
+    const char *call;
+    const void *p;
+};
+extern __thread struct hk_called hk_called __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+HK_INLINE void hk_called_as(const char *call, const void *p)
+{
+    hk_called = (struct hk_called){call, p};
+}
+
 /* `call` was given p, and no block starts there. */
 _Noreturn HK_COLD void hk_die_not_a_block(const char *call, const void *p);
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "tests/death/misuse.h"
+#include "tests/support/jemalloc_api.h"
 
 #define BIG  100000
 #define HUGE (8u << 20)
@@ -323,6 +324,85 @@ static void twice_small_by_two_threads(void)
     flush();
 }
 
+/* ---- by jemalloc's names ---- */
+
+static void rallocx_wild(void)
+{
+    free(rallocx(about((void *)0x123450), 100, 0));
+}
+
+static void rallocx_inside_small(void)
+{
+    allocate_some();
+    free(rallocx(at(some_blocks[3], 16), 100, 0));
+}
+
+static void rallocx_inside_small_zeroed(void)
+{
+    allocate_some();
+    free(rallocx(at(some_blocks[3], 16), 1000, MALLOCX_ZERO));
+}
+
+static void rallocx_inside_big(void)
+{
+    free(rallocx(at(block(BIG), 4096), 2 * BIG, 0));
+}
+
+static void xallocx_inside_small(void)
+{
+    allocate_some();
+    CHECK(xallocx(at(some_blocks[3], 16), 64, 0, 0) != 1, "xallocx");
+}
+
+static void sallocx_wild(void)
+{
+    CHECK(sallocx(about((void *)0x123450), 0) != 1, "sallocx");
+}
+
+static void sallocx_inside_huge(void)
+{
+    CHECK(sallocx(at(block(HUGE), 65536), 0) != 1, "sallocx");
+}
+
+static void dallocx_wild(void)
+{
+    dallocx(about((void *)0x123450), 0);
+}
+
+static void dallocx_static(void)
+{
+    dallocx(about(a_static), 0);
+}
+
+static void dallocx_inside_big(void)
+{
+    dallocx(at(block(BIG), 4096), 0);
+}
+
+static void sdallocx_twice_big(void)
+{
+    void *p = about(block(BIG));
+    sdallocx(p, BIG, 0);
+    sdallocx(p, BIG, 0);
+}
+
+/* What follows a call by such a name goes by its own. */
+static void free_after_dallocx(void)
+{
+    void *p = about(block(BIG));
+    CHECK(sallocx(p, 0) >= BIG, "sallocx");
+    p = rallocx(p, BIG, 0);
+    dallocx(p, 0);
+    free(p);
+}
+
+static void usable_after_dallocx(void)
+{
+    void *p = about(block(HUGE));
+    dallocx(p, 0);
+    CHECK(malloc_usable_size(p) != 1, "malloc_usable_size");
+}
+
 /* ---- how it ends ---- */
 
 static void without_stderr(void)
@@ -416,6 +496,26 @@ static const struct misuse misuses[] = {
     MISUSE(twice_small_then_used, TWICE),
     MISUSE(twice_small_far_apart, ANY_OF(TWICE, FREE_MEMORY)),
     MISUSE(twice_small_by_two_threads, ANY_OF(TWICE, FREE_MEMORY)),
+
+    MISUSE(rallocx_wild, "rallocx\\(PTR\\): " NOT_OURS),
+    MISUSE(rallocx_inside_small,
+           "rallocx\\(PTR\\): " INSIDE "64 bytes that starts at 0x[0-9a-f]+, 16 bytes in"),
+    MISUSE(rallocx_inside_small_zeroed,
+           "rallocx\\(PTR\\): " INSIDE "64 bytes that starts at 0x[0-9a-f]+, 16 bytes in"),
+    MISUSE(rallocx_inside_big,
+           "rallocx\\(PTR\\): " INSIDE "[0-9]+ bytes that starts at 0x[0-9a-f]+, 4096 bytes in"),
+    MISUSE(xallocx_inside_small,
+           "xallocx\\(PTR\\): " INSIDE "64 bytes that starts at 0x[0-9a-f]+, 16 bytes in"),
+    MISUSE(sallocx_wild, "sallocx\\(PTR\\): " NOT_OURS),
+    MISUSE(sallocx_inside_huge,
+           "sallocx\\(PTR\\): " INSIDE "8388608 bytes that starts at 0x[0-9a-f]+, 65536 bytes in"),
+    MISUSE(dallocx_wild, "dallocx\\(PTR\\): " NOT_OURS),
+    MISUSE(dallocx_static, "dallocx\\(PTR\\): " NOT_OURS),
+    MISUSE(dallocx_inside_big,
+           "dallocx\\(PTR\\): " INSIDE "[0-9]+ bytes that starts at 0x[0-9a-f]+, 4096 bytes in"),
+    MISUSE(sdallocx_twice_big, "sdallocx\\(PTR\\): " FREE_MEMORY),
+    MISUSE(free_after_dallocx, "free\\(PTR\\): " FREE_MEMORY),
+    MISUSE(usable_after_dallocx, "malloc_usable_size\\(PTR\\): " FREE_MEMORY),
 
     MISUSE(without_stderr, ""),
     MISUSE(and_report, "free\\(PTR\\): " INSIDE "64 bytes"),
