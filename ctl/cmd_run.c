@@ -160,6 +160,36 @@ static int check_preload(const char *path, const char *library, bool forced)
     return starts || forced ? HK_EXIT_OK : HK_EXIT_CANNOT_EXECUTE;
 }
 
+/* Arguments as a line; blanks in one of them are none between two, but in what env splits. */
+static char *line_of(char *const *arguments)
+{
+    char *line = hk_need(strdup(""));
+    bool is_split = false; /* the word before says so */
+    for (; *arguments; arguments++) {
+        char *longer = NULL, *word = hk_need(strdup(*arguments));
+        bool splits = is_split || strncmp(word, "-S", 2) == 0 || strncmp(word, "--split-string=", 15) == 0;
+        is_split = strcmp(word, "-S") == 0;
+        for (char *c = word; *c; c++)
+            *c = !splits && (*c == ' ' || *c == '\t') ? '_' : *c;
+        if (asprintf(&longer, "%s%s%s", line, line[0] ? " " : "", word) < 0)
+            longer = hk_need(NULL);
+        free(word);
+        free(line);
+        line = longer;
+    }
+    return line;
+}
+
+/* The same of the program that env is to start. */
+static int check_behind_env(const char *path, char *const *arguments, const char *library, bool forced)
+{
+    char behind[PATH_MAX], *line = line_of(arguments);
+    struct hk_program_place place = place_of(library);
+    bool is_told = hk_program_behind_env(&place, path, line, behind);
+    free(line);
+    return is_told ? check_preload(behind, library, forced) : HK_EXIT_OK;
+}
+
 /* Not found or not executable is said before anything is started for it. */
 static int find_program(const char *name, char path[PATH_MAX])
 {
@@ -183,6 +213,8 @@ int hk_cmd_run(struct hk_session *session)
         return HK_EXIT_PARTLY;
     }
     status = check_preload(path, library, args->force);
+    if (status == HK_EXIT_OK)
+        status = check_behind_env(path, args->program + 1, library, args->force);
     if (status == HK_EXIT_OK)
         status = get_daemon(session);
     if (status != HK_EXIT_OK)

@@ -187,8 +187,9 @@ static const char *skip_env_option(const char *word, size_t len)
     return next_word(word);
 }
 
-/* The program that env, with these arguments, would start, into buf. False: none that can be told. */
-static bool take_env_argument(const char *arguments, char *buf, size_t size)
+/* The program that env, with these arguments, would start: where its name begins. NULL: none that can be
+ * told. */
+static const char *env_argument(const char *arguments)
 {
     const char *at = arguments + strspn(arguments, " \t");
     for (bool options = true; *at;) {
@@ -199,13 +200,54 @@ static bool take_env_argument(const char *arguments, char *buf, size_t size)
             continue;
         }
         options = false;
-        if (!memchr(at, '=', len)) {
-            snprintf(buf, size, "%.*s", (int)len, at);
-            return true;
-        }
+        if (!memchr(at, '=', len))
+            return at;
         at = next_word(at);
     }
+    return NULL;
+}
+
+/* Whether what stands before the program's name takes the preload away, or changes where the program is
+ * looked for. */
+static bool changes_much(const char *arguments, const char *program)
+{
+    static const char all[] = "--ignore-environment", preload[] = "LD_PRELOAD", path[] = "PATH=";
+    for (const char *at = arguments; at < program; at = next_word(at)) {
+        size_t len = strcspn(at, " \t");
+        bool is_short = at[0] == '-' && at[1] != '-';
+        if (memmem(at, len, preload, strlen(preload)) || strncmp(at, path, strlen(path)) == 0 ||
+            (len == strlen(all) && strncmp(at, all, len) == 0) ||
+            (is_short && (len == 1 || memchr(at + 1, 'i', strcspn(at + 1, "uCaPS \t")))))
+            return true;
+    }
     return false;
+}
+
+static bool is_env(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && strcmp(slash, "/env") == 0;
+}
+
+/* The path of the program whose name begins at a word. "": none that can be told. */
+static void locate(const struct hk_program_place *place, const char *word, char buf[PATH_MAX])
+{
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, " \t"), word);
+    if (strchr(name, '/'))
+        snprintf(buf, PATH_MAX, "%s", name);
+    else
+        hk_program_find(place, name, buf);
+}
+
+bool hk_program_behind_env(const struct hk_program_place *place, const char *path, const char *arguments,
+                           char buf[PATH_MAX])
+{
+    const char *program = is_env(path) ? env_argument(arguments) : NULL;
+    if (!program || changes_much(arguments, program))
+        return false;
+    locate(place, program, buf);
+    return buf[0] == '/';
 }
 
 /* The path of a name in a directory of a search path, which may be relative, or empty: from the current
@@ -252,7 +294,7 @@ int hk_program_find(const struct hk_program_place *place, const char *name, char
  * can be told. False: the file does not begin so. */
 static bool read_script(const struct hk_program_place *place, int fd, char buf[PATH_MAX])
 {
-    char line[FIRST_LINE_BYTES + 1], name[FIRST_LINE_BYTES + 1];
+    char line[FIRST_LINE_BYTES + 1];
     ssize_t n = pread(fd, line, FIRST_LINE_BYTES, 0);
     if (n < 2 || line[0] != '#' || line[1] != '!')
         return false;
@@ -261,13 +303,9 @@ static bool read_script(const struct hk_program_place *place, int fd, char buf[P
     const char *interpreter = line + 2 + strspn(line + 2, " \t");
     size_t len = strcspn(interpreter, " \t");
     snprintf(buf, PATH_MAX, "%.*s", (int)len, interpreter);
-    const char *base = strrchr(buf, '/');
-    if (base && strcmp(base, "/env") == 0 && take_env_argument(interpreter + len, name, sizeof name)) {
-        if (strchr(name, '/'))
-            snprintf(buf, PATH_MAX, "%s", name);
-        else
-            hk_program_find(place, name, buf);
-    }
+    const char *program = is_env(buf) ? env_argument(interpreter + len) : NULL;
+    if (program)
+        locate(place, program, buf);
     return true;
 }
 

@@ -58,6 +58,11 @@ struct hk_program {
  * the root is this tool's. */
 int hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX]);
 
+/* The absolute path of the program that the env(1) at path starts with these arguments, words between blanks.
+ * False: path is no env, or the program cannot be told, or it would not be preloaded (env -i). */
+bool hk_program_behind_env(const struct hk_program_place *place, const char *path, const char *arguments,
+                           char buf[PATH_MAX]);
+
 /* Looks at the program at path, as seen inside of the place's root. */
 void hk_program_look(struct hk_program *program, const struct hk_program_place *place, const char *path);
 

@@ -48,12 +48,14 @@ static void find_user(const struct hk_service *unit, const struct hk_units_of *o
     place->gid = known ? known->pw_gid : SOMEBODY;
 }
 
-static void look_at(const struct hk_program_place *place, const char *command, bool privileged,
+/* arguments: what follows the command, words between blanks. */
+static void look_at(const struct hk_program_place *place, const char *command, const char *arguments,
+                    bool privileged,
                     void (*visit)(void *arg, const char *name, const struct hk_program *program), void *arg)
 {
     struct hk_program_place as = *place;
     struct hk_program *program = hk_need(malloc(sizeof *program));
-    char path[PATH_MAX];
+    char path[PATH_MAX], behind[PATH_MAX];
     if (privileged)
         as.uid = as.gid = 0;
     if (strchr(command, '/'))
@@ -63,6 +65,10 @@ static void look_at(const struct hk_program_place *place, const char *command, b
     if (path[0] == '/') {
         hk_program_look(program, &as, path);
         visit(arg, path, program);
+        if (hk_program_behind_env(&as, path, arguments, behind)) {
+            hk_program_look(program, &as, behind);
+            visit(arg, behind, program);
+        }
     }
     free(program);
 }
@@ -91,7 +97,7 @@ void hk_service_each_program(const struct hk_service *unit, const struct hk_unit
         size_t marks = strspn(word, "@-:+!|");
         const char *command = word + marks;
         if (command[0] && !strchr(command, '%') && command[0] != '$')
-            look_at(&place, command, memchr(word, '+', marks) || memchr(word, '!', marks), visit, arg);
+            look_at(&place, command, at, memchr(word, '+', marks) || memchr(word, '!', marks), visit, arg);
     }
     free(lines);
 }

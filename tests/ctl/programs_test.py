@@ -308,6 +308,18 @@ class Kinds(Case):
         endless = self.write("endless", f"#!{self.dir}/endless\n".encode())
         self.assertNotIn("Traceback", self.run_it("--", endless)[1])
 
+    def test_the_program_that_env_starts(self):
+        static, path = self.make("static", PLAIN, "-static"), self.dir + ":" + os.environ["PATH"]
+        for words in (["static"], ["-u", "NAME", "static", "x"], ["-C", "/", "static"], ["A=b c", "static"],
+                      ["--", "static"], ["-uNAME", "A=b", "static"], [static], ["-S", "A=b static"], ["-SA=b static"]):
+            status, err = self.run_it("--", "env", *words, PATH=path)
+            self.assertEqual(status, 7, words)
+            self.assertTrue(err.startswith(f"hakmemctl: warning: {static} will not run on hakmem: it is "), err)
+        # Nothing is preloaded into these.
+        for words in ("-i static", "- static", "-u LD_PRELOAD static", "LD_PRELOAD= static",
+                      "--ignore-environment static"):
+            self.assertEqual(self.run_it("--", "env", *words.split(), PATH=path)[1].count("hakmem: it is"), 0, words)
+
     def test_what_env_finds_in_path_is_what_execvp_finds(self):
         static = self.make("static", PLAIN, "-static")
         script = self.write("by-env", b"#!/usr/bin/env tool\n")
@@ -409,6 +421,14 @@ class Units(Case):
             self.assertIn("x.service: /", err)
             self.assertIn("cannot run on hakmem: it is made for musl", err)
             self.assertIn("x.service: not enabled, since it would not start; --force does it all the same", err)
+
+    def test_a_program_that_env_starts(self):
+        shutil.copy(os.path.realpath("/usr/bin/env"), self.root + "/usr/bin/env")
+        for words in (self.musl, f"-u NAME {self.musl} -x", f"A=b {self.musl}"):
+            status, _, err = self.enable(f"ExecStart=/usr/bin/env {words}")
+            self.assertEqual(status, 1, words)
+            self.assertIn(f"{self.musl} cannot run on hakmem: it is made for musl", err)
+        self.assertEqual(self.enable(f"ExecStart=/usr/bin/env -i {self.musl}")[0], 0)
 
     def test_forced(self):
         status, out, err = self.enable(f"ExecStart={self.musl}", words=["--force"])
