@@ -33,3 +33,10 @@ if(HAKMEM_COVERAGE)
   target_compile_options(hakmem_options INTERFACE --coverage -fprofile-update=atomic)
   add_link_options(--coverage) # of programs, too, that only link libhakmem.a
 endif()
+
+# Asked once, in plain words: without it the first thing that fails is a structure in the middle of lib/.
+include(CheckSymbolExists)
+check_symbol_exists(mallinfo2 malloc.h HAKMEM_HAS_MALLINFO2)
+if(NOT HAKMEM_HAS_MALLINFO2)
+  message(FATAL_ERROR "hakmem is for the GNU C library, 2.33 or newer: malloc.h here has no mallinfo2()")
+endif()
