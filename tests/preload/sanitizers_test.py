@@ -57,7 +57,7 @@ class Sanitizers(Case):
         self.try_all("clang")
 
     def test_leak_sanitizer_that_is_linked_in(self):
-        """Without the library gcc 12's fails where a thread starts. With it the sanitizer serves the program, and tells
+        """Without the library gcc 12's fails before main. With it the sanitizer serves the program, and tells
         of what is lost. A program that fails both ways says nothing of the library."""
         self.need("gcc")
         program = self.build("gcc", "leak", "-static-liblsan")
