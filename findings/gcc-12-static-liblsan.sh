@@ -35,7 +35,8 @@ gcc -fsanitize=address -static-libasan empty.c -o address
 run() {
     status=0
     LD_LIBRARY_PATH=$PWD/root/usr/lib/$machine "./$1" 2>said || status=$?
-    printf 'gcc 12.2.0, %s: status %d %s\n' "$2" "$status" "$(grep -o 'CHECK failed: lsan_interceptors.cpp' said || true)"
+    printf 'gcc 12.2.0, %s: status %d %s\n' "$2" "$status" \
+        "$(grep -o 'CHECK failed: lsan_interceptors.cpp' said || true)"
 }
 run shared '-fsanitize=leak'
 [[ $status -eq 0 ]] || exit 1
