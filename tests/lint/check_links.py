@@ -44,19 +44,12 @@ def check_manual(report, name, text):
             report.add(name, text.count("\n", 0, match.start()) + 1, f"{match[0]} is no manual page")
 
 
-TABLE = re.compile(r"(?:^<!-- (?:made: )?([\w-]+) -->\n+)?^\|.*\n\|[ :|-]+\n(?!\|)", re.MULTILINE)
-
-# What is still to be measured: its table is there, and may be empty.
-EMPTY_YET = {("docs/compatibility.md", "releases")}
+TABLE = re.compile(r"^\|.*\n\|[ :|-]+\n(?!\|)", re.MULTILINE)
 
 
 def check_tables(report, name, text):
     for match in TABLE.finditer(text):
-        if (str(name), match[1]) not in EMPTY_YET:
-            report.add(name, text.count("\n", 0, match.start()) + 1, "a table without rows")
-    for page, mark in EMPTY_YET:
-        if page == str(name) and f"<!-- {mark} -->\n|" not in text:
-            report.add(name, 0, f"no table below <!-- {mark} -->, which EMPTY_YET in check_links.py names")
+        report.add(name, text.count("\n", 0, match.start()) + 1, "a table without rows")
 
 
 def check_drawing(report, name, shown):
