@@ -197,6 +197,14 @@ void *hk_calloc(size_t count, size_t size)
     return HK_LIKELY(p != NULL) ? memset(p, 0, bytes) : NULL;
 }
 
+/* The call was diverted only now, as one for another size, of any alignment. */
+static HK_COLD void *aligned_after_all(void *p, size_t align, size_t size)
+{
+    bool zeroed;
+    hk_free(p);
+    return hk_divert_alloc("aligned", size, align, &zeroed);
+}
+
 /* Slabs are aligned to their size, blocks lie at multiples of theirs, and the class of a size that is a
  * multiple of an alignment is one too (asserted where classes are made). */
 void *hk_aligned(size_t align, size_t size)
@@ -204,11 +212,10 @@ void *hk_aligned(size_t align, size_t size)
     bool zeroed;
     if (HK_UNLIKELY(hk_is_diverted()))
         return hk_divert_alloc("aligned", size, align, &zeroed);
-    if (HK_LIKELY(((size - 1) | (align - 1)) < HK_SMALL_MAX))
-        return hk_malloc(hk_round_up(size, align));
-    if (size == 0 && align <= HK_SMALL_MAX)
-        return hk_malloc(align);
-    return hk_big_make(size, align, &zeroed);
+    if (HK_UNLIKELY(((size - 1) | (align - 1)) >= HK_SMALL_MAX) && (size != 0 || align > HK_SMALL_MAX))
+        return hk_big_make(size, align, &zeroed);
+    void *p = hk_malloc(size != 0 ? hk_round_up(size, align) : align);
+    return HK_UNLIKELY(hk_is_diverted()) ? aligned_after_all(p, align, size) : p;
 }
 
 /* ---- usable size, realloc ---- */
@@ -262,9 +269,12 @@ static size_t grown(size_t usable, size_t size)
 
 static void *move_to_larger(void *p, size_t usable, size_t size)
 {
-    void *to = hk_malloc(grown(usable, size));
+    size_t bytes = hk_is_diverted() ? size : grown(usable, size);
+    void *to = hk_malloc(bytes);
     if (HK_UNLIKELY(to == NULL))
         return NULL;
+    if (bytes != size)
+        (void)hk_harden_pass(to); /* it would be known as one of another size */
     memcpy(to, p, usable);
     hk_free(p);
     return to;

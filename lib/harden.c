@@ -492,6 +492,8 @@ static size_t room_for(const struct hk_checked *b)
 void hk_harden_resize_here(const char *call, void *p, size_t size, size_t most)
 {
     struct hk_checked b;
+    if (hk_hardens(HK_DIVERT_LIVE))
+        return; /* it was asked about, and is as long as it can be */
     if (hk_checked_find(call, p, &b) != HK_KNOWN)
         return;
     hk_checked_must_live(&b);
@@ -528,9 +530,4 @@ size_t hk_harden_usable(const void *p)
         return hk_usable_plain(p);
     hk_checked_must_live(&b);
     return hk_hardens(HK_DIVERT_LIVE) ? widen(&b) : hk_checked_asked(&b);
-}
-
-size_t hk_harden_tail(void)
-{
-    return hk_hardens(HK_DIVERT_LIVE) ? tail() : 0;
 }

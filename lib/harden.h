@@ -36,8 +36,4 @@ void *hk_harden_resize(const char *call, void *p, size_t size);
 void hk_harden_resize_here(const char *call, void *p, size_t size, size_t most);
 size_t hk_harden_usable(const void *p);
 
-/* Bytes that a block has behind its end while the modes are live ones, beside what malloc_usable_size() says
- * of one of its size. */
-size_t hk_harden_tail(void);
-
 #endif

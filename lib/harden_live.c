@@ -77,6 +77,7 @@ hk_au32 *hk_harden_enter(void)
         return NULL;
     if ((now & HK_DIVERT_LIVE) == 0)
         return &outside;
+    hk_control_notice_fork(); /* counts begin anew in a child */
     hk_au32 *place = place_of_thread();
     atomic_fetch_add(place, 1);
     if (live_modes() == 0) {
@@ -104,9 +105,12 @@ static bool is_anybody_inside(void)
 
 HK_COLD void *hk_harden_pass_checked(void *p)
 {
-    switch_over();
+    hk_au32 *entered = hk_harden_enter();
+    if (entered == NULL) /* checks have ended: all will be forgotten */
+        return p;
     if (p != NULL)
         hk_checked_forget(p);
+    hk_harden_leave(entered);
     return p;
 }
 
@@ -128,6 +132,7 @@ static void end_period(void)
 
 HK_COLD void hk_harden_finish(void)
 {
+    hk_control_notice_fork();
     hk_au32 *place = place_of_thread();
     atomic_fetch_add(place, 1);
     if (live_modes() == 0) {
@@ -137,14 +142,18 @@ HK_COLD void hk_harden_finish(void)
     atomic_fetch_sub(place, 1);
 }
 
-/* false: a call of the period, or a block that waits, still needs what is known. */
+/* A millisecond's work or two: a heap of many GiB has thousands, and it is the program's thread that does it.
+ */
+#define TABLES_AT_ONCE 64
+
+/* false: not yet. A call of the period, or a block that waits, may still need what is known; or there is
+ * more. */
 static bool forget_past(void)
 {
     if (is_anybody_inside() || is_anything_waiting() || hk_hardens(HK_DIVERT_LIVE))
         return false;
-    hk_side_clear();
-    has_past = false;
-    return true;
+    has_past = !hk_side_clear(TABLES_AT_ONCE);
+    return !has_past;
 }
 
 /* false: no memory for it. */

@@ -15,7 +15,6 @@
 #include "lib/clear.h"
 #include "lib/control.h"
 #include "lib/divert.h"
-#include "lib/harden.h"
 #include "lib/mallctl.h"
 #include "lib/misuse.h"
 #include "lib/os.h"
@@ -67,11 +66,21 @@ static void clear(char *p, size_t from, size_t to)
         memset(p + from, 0, to - from);
 }
 
+/* nallocx() has said, or will say, how long such a block is, and whoever asks there may write so far. Where
+ * checks began while the process runs it must be as long as without them: asked about, it is (lib/harden.c).
+ */
+static void *widened(void *p)
+{
+    if (p != NULL && hk_hardens(HK_DIVERT_LIVE))
+        (void)usable(p);
+    return p;
+}
+
 /* *zeros: so many bytes read as zero. */
 static void *take_diverted(const char *call, size_t size, size_t align, size_t *zeros)
 {
     bool zeroed;
-    void *p = hk_divert_alloc(call, size, align, &zeroed);
+    void *p = widened(hk_divert_alloc(call, size, align, &zeroed));
     *zeros = p != NULL && zeroed ? usable(p) : 0;
     return p;
 }
@@ -127,7 +136,8 @@ static void *resize(void *p, size_t size)
 {
     if (!is_ours(p))
         return realloc(p, size);
-    return HK_UNLIKELY(hk_is_diverted()) ? hk_divert_resize("rallocx", p, size) : hk_realloc(p, size);
+    return HK_UNLIKELY(hk_is_diverted()) ? widened(hk_divert_resize("rallocx", p, size))
+                                         : hk_realloc(p, size);
 }
 
 /* All that the smaller of the two has: a caller may count on what is behind the size it asked for. */
@@ -247,8 +257,8 @@ void sdallocx(void *p, size_t size, int flags)
     drop("sdallocx", p, size, alignment_in(flags));
 }
 
-/* A checked block is as long as was asked for, so that what this says is never more than there is; one that
- * is checked since a while only may have a canary's room more. */
+/* A block that is checked from the process's start is as long as was asked for, so that what this says is
+ * never more than there is; where checks began later it is at least so long as without them. */
 size_t nallocx(size_t size, int flags)
 {
     size_t align = alignment_in(flags);
@@ -258,7 +268,6 @@ size_t nallocx(size_t size, int flags)
         size = 1;
     if (hk_hardens(HK_HARDEN_ALL) && !hk_hardens(HK_DIVERT_LIVE))
         return size;
-    size += hk_harden_tail();
     if (size > HK_SMALL_MAX || align > HK_SMALL_MAX)
         return hk_round_up(size, hk_page_bytes);
     return hk_classes[hk_class_of_size(hk_round_up(size, align))].bytes;

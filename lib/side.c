@@ -46,12 +46,19 @@ union hk_side *hk_side_make(uint32_t slab)
 }
 
 /* A fork may cut this: what the child does not find any more is lost, and never used. */
-void hk_side_clear(void)
+bool hk_side_clear(unsigned most)
 {
+    static uint32_t next; /* below it there are none */
     uint32_t end = atomic_load_explicit(&tables_end, memory_order_relaxed);
-    for (uint32_t i = 0; i < end; i++) {
-        struct hk_side_table *table = atomic_exchange(&hk_side_tables[i], NULL);
-        if (table != NULL)
-            hk_os_unmap((uintptr_t)table, sizeof *table);
+    for (; next < end && most > 0; next++) {
+        struct hk_side_table *table = atomic_exchange(&hk_side_tables[next], NULL);
+        if (table == NULL)
+            continue;
+        hk_os_unmap((uintptr_t)table, sizeof *table);
+        most--;
     }
+    if (next < end)
+        return false;
+    next = 0;
+    return true;
 }

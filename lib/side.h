@@ -53,7 +53,8 @@ union hk_side *hk_side_of(uint32_t slab);
 /* The same, which makes the table; NULL without memory. */
 union hk_side *hk_side_make(uint32_t slab);
 
-/* Takes all tables away. Nobody may use one meanwhile. */
-void hk_side_clear(void);
+/* Takes up to `most` tables away. Returns whether none is left. Nobody may use or make one until then; one
+ * caller at a time. */
+bool hk_side_clear(unsigned most);
 
 #endif

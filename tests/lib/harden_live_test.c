@@ -7,14 +7,17 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/check.h"
 #include "tests/support/hakmem_api.h"
+#include "tests/support/jemalloc_api.h"
 
 void free_sized(void *p, size_t size);
 #pragma weak free_sized
@@ -85,6 +88,73 @@ static void believes_sizes_of_blocks_asked_about(void)
     }
 }
 
+/* A block from before grows, with room for more: what was asked for is what is checked. */
+static void believes_sizes_of_blocks_that_grew(void)
+{
+    set("off");
+    char *p = malloc(1000), *x = mallocx(1000, 0);
+    set("canary");
+    p = realloc(p, 1030);
+    x = rallocx(x, 1030, 0);
+    memset(p, 1, 1030);
+    memset(x, 1, 1030);
+    if (free_sized != NULL)
+        free_sized(p, 1030);
+    else
+        free(p);
+    sdallocx(x, 1030, 0);
+}
+
+/* By jemalloc's names a block is as long as nallocx() says, and may be filled so far without asking again. */
+static void keeps_what_nallocx_said(void)
+{
+    for (unsigned i = 0; i < 2 * LEVELS; i++) {
+        set(levels[i % 2 == 0 ? 0 : i / 2]);
+        for (size_t size = 1; size < 300; size += 7) {
+            size_t said = nallocx(size, 0);
+            set(levels[(i + size) % LEVELS]);
+            char *p = mallocx(size, 0), *q = rallocx(mallocx(1, 0), size, 0);
+            memset(p, 7, said);
+            memset(q, 7, said);
+            CHECK(xallocx(p, size, 4, 0) >= said, "%zu bytes are fewer", size);
+            for (size_t b = 0; b < said; b++)
+                CHECK(p[b] == 7, "byte %zu of %zu is lost", b, said);
+            sdallocx(p, said, 0);
+            sdallocx(q, sallocx(q, 0), 0);
+        }
+    }
+}
+
+/* No handler runs in such a child: its first checked call notices the fork. */
+static void begins_anew_in_a_child_without_handlers(void)
+{
+    set("all");
+    for (unsigned i = 0; i < 300; i++)
+        free(malloc(50));
+    pid_t child = _Fork();
+    CHECK(child >= 0, "no child");
+    if (child == 0) {
+        free(malloc(10));
+        set("off");
+        free(malloc(10));
+        set("double-free");
+        for (struct check_poll poll = {0}; check_poll_again(&poll);) {
+            void *p = malloc(200000);
+            free(p);
+            p = check_hidden_pointer(malloc(64));
+            free(p);
+            free(p); /* the end, once checks are in force; before that it is put right */
+            void *once = malloc(64), *again = malloc(64);
+            (void)once;
+            (void)again;
+        }
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
+          "a child ended with %#x", status);
+}
+
 /* ---- threads meanwhile ---- */
 
 enum { THREADS = 4, SLOTS = 3000, CHANGES = 400 };
@@ -135,7 +205,13 @@ static void *work(void *seed)
             free(p);
             p = NULL;
         }
-        p = fill(realloc(p, size), size);
+        if (p == NULL && r % 16 == 0) {
+            p = aligned_alloc(64, size);
+            CHECK(((uintptr_t)p & 63) == 0, "%p is no multiple of 64", (void *)p);
+        } else {
+            p = realloc(p, size);
+        }
+        p = fill(p, size);
         free(atomic_exchange(&slots[next(&state) % SLOTS].p, p));
     }
     return NULL;
@@ -202,11 +278,15 @@ static void changes_under_threads(void)
 int main(void)
 {
     alarm(300);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* a child ends by SIGABRT */
     if (hakmem_tune == NULL)
         check_skip("not under hakmem");
     refuses_what_is_no_level();
     keeps_usable_sizes();
     believes_sizes_of_blocks_asked_about();
+    believes_sizes_of_blocks_that_grew();
+    keeps_what_nallocx_said();
+    begins_anew_in_a_child_without_handlers();
     changes_under_threads();
     set("off");
     return 0;
