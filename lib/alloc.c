@@ -215,7 +215,8 @@ void *hk_aligned(size_t align, size_t size)
     if (HK_UNLIKELY(((size - 1) | (align - 1)) >= HK_SMALL_MAX) && (size != 0 || align > HK_SMALL_MAX))
         return hk_big_make(size, align, &zeroed);
     void *p = hk_malloc(size != 0 ? hk_round_up(size, align) : align);
-    return HK_UNLIKELY(hk_is_diverted()) ? aligned_after_all(p, align, size) : p;
+    bool is_other = ((uintptr_t)p & (align - 1)) != 0 || hk_is_diverted();
+    return HK_UNLIKELY(is_other) ? aligned_after_all(p, align, size) : p;
 }
 
 /* ---- usable size, realloc ---- */

@@ -40,7 +40,8 @@ struct hk_arena {
     uintptr_t base;    /* 0 until the first allocation; a multiple of a SuperSlab's size */
     size_t slabs;      /* slab numbers below this have tables */
     size_t fast_slabs; /* those that the short ways of free and realloc serve: the same, or 0 where calls are
-                          diverted. Written under hk_ss.lock, by lib/divert.c */
+                          diverted; who sees a block of a diverted call sees it too (lib/harden_live.h).
+                          Written under hk_ss.lock, by lib/divert.c */
 } HK_ALIGNED(HK_CACHE_LINE);
 
 extern struct hk_arena hk_arena HK_HIDDEN;

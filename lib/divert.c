@@ -114,9 +114,14 @@ void hk_divert_end_modes(void)
     atomic_fetch_and(&hk_diversions, ~(unsigned)HK_HARDEN_ALL);
 }
 
+/* Modes begin under the same lock. */
 void hk_divert_end_live(void)
 {
-    end(HK_HARDEN_ALL | HK_DIVERT_LIVE);
+    hk_lock_take(&hk_ss.lock);
+    if (!hk_hardens(HK_HARDEN_ALL))
+        atomic_fetch_and(&hk_diversions, ~(unsigned)HK_DIVERT_LIVE);
+    hk_divert_arena_grew();
+    hk_lock_drop(&hk_ss.lock);
 }
 
 /* The fork may have come between the two stores of begin() or end(). */
@@ -262,4 +267,13 @@ size_t hk_divert_usable(const void *p)
     size_t usable = hk_harden_usable(p);
     hk_harden_leave(entered);
     return usable;
+}
+
+void hk_divert_exit(void)
+{
+    hk_au32 *entered = hk_harden_enter();
+    if (entered == NULL)
+        return;
+    hk_harden_look();
+    hk_harden_leave(entered);
 }

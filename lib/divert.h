@@ -63,7 +63,7 @@ void hk_divert_arena_grew(void);
  * first block is checked. Under hk_control_lock. */
 void hk_divert_begin_live(unsigned modes);
 void hk_divert_end_modes(void); /* calls still come by */
-void hk_divert_end_live(void);
+void hk_divert_end_live(void);  /* the rest, unless modes have begun again */
 
 /* In a forked child: locks free again. */
 void hk_divert_after_fork(void);
@@ -83,6 +83,9 @@ void hk_divert_free(const char *call, void *p, size_t size, size_t align);
 void *hk_divert_resize(const char *call, void *p, size_t size);
 void hk_divert_resize_here(const char *call, void *p, size_t size, size_t most);
 size_t hk_divert_usable(const void *p);
+
+/* The process exits: what is known of freed blocks is looked at. */
+void hk_divert_exit(void);
 
 /* ---- for lib/route.c ---- */
 

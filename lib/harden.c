@@ -321,6 +321,18 @@ bool hk_harden_let_go(void)
     return let_go(true);
 }
 
+static void look_at(void *p)
+{
+    struct hk_checked b;
+    if (find_held(p, &b))
+        check_untouched(&b);
+}
+
+void hk_harden_look(void)
+{
+    hk_quarantine_visit(look_at);
+}
+
 /* Of two who free a block one goes on. Returns the size that was asked for. */
 static size_t claim(struct hk_checked *b)
 {

@@ -29,6 +29,9 @@ bool hk_harden_has_begun(void);
 /* Looks at all blocks that wait, and lets them go. Returns whether there was any. */
 bool hk_harden_let_go(void);
 
+/* Looks at them and lets them wait: the process exits, out of malloc perhaps. Modes are in force. */
+void hk_harden_look(void);
+
 /* The calls: as in lib/divert.h. */
 void *hk_harden_alloc(size_t size, size_t align, bool *zeroed);
 void hk_harden_free(const char *call, void *p, size_t size, size_t align);

@@ -10,10 +10,10 @@
 #include "lib/side.h"
 
 /* HK_HARDEN_GUARD is never among them: its blocks lie otherwise, and must be known for good. */
-static const unsigned level_modes[HK_HARDEN_LEVELS] = {
-    [HK_HARDEN_DOUBLE_FREE] = HK_HARDEN_STATE,
-    [HK_HARDEN_CANARIES] = HK_HARDEN_STATE | HK_HARDEN_SIZED | HK_HARDEN_CANARY,
-    [HK_HARDEN_MOST] = HK_HARDEN_ALL & ~(unsigned)HK_HARDEN_GUARD,
+static const unsigned level_modes[HK_LEVELS] = {
+    [HK_LEVEL_DOUBLE_FREE] = HK_HARDEN_STATE,
+    [HK_LEVEL_CANARY] = HK_HARDEN_STATE | HK_HARDEN_SIZED | HK_HARDEN_CANARY,
+    [HK_LEVEL_ALL] = HK_HARDEN_ALL & ~(unsigned)HK_HARDEN_GUARD,
 };
 
 /* Calls under way, by thread: threads that share a place only share a cache line. */
@@ -46,12 +46,13 @@ bool hk_harden_is_fixed(void)
     return (now & HK_HARDEN_ALL) != 0 && (now & HK_DIVERT_LIVE) == 0;
 }
 
+/* Modes that were chosen one by one are called by the level that they are nearest to. */
 uint64_t hk_harden_level(void)
 {
-    unsigned now = in_force(), level = HK_HARDEN_LEVELS - 1;
-    while ((level_modes[level] & ~now) != 0)
-        level--;
-    return level;
+    unsigned now = in_force() & HK_HARDEN_ALL;
+    if ((level_modes[HK_LEVEL_ALL] & ~now) == 0)
+        return HK_LEVEL_ALL;
+    return (now & HK_HARDEN_CANARY) != 0 ? HK_LEVEL_CANARY : now != 0 ? HK_LEVEL_DOUBLE_FREE : HK_LEVEL_OFF;
 }
 
 /* ---- calls ---- */
@@ -70,6 +71,13 @@ static void switch_over(void)
     hk_tls_heap = HK_EMPTY_HEAP;
 }
 
+/* A child forked in a call, by a handler that interrupted it, counts anew and has nothing to take off. */
+static void leave(hk_au32 *place)
+{
+    if (atomic_load(place) != 0)
+        atomic_fetch_sub(place, 1);
+}
+
 hk_au32 *hk_harden_enter(void)
 {
     unsigned now = atomic_load_explicit(&hk_diversions, memory_order_acquire);
@@ -81,7 +89,7 @@ hk_au32 *hk_harden_enter(void)
     hk_au32 *place = place_of_thread();
     atomic_fetch_add(place, 1);
     if (live_modes() == 0) {
-        atomic_fetch_sub(place, 1);
+        leave(place);
         return NULL;
     }
     switch_over();
@@ -91,7 +99,7 @@ hk_au32 *hk_harden_enter(void)
 void hk_harden_leave(hk_au32 *entered)
 {
     if (entered != &outside)
-        atomic_fetch_sub(entered, 1);
+        leave(entered);
 }
 
 static bool is_anybody_inside(void)
@@ -118,7 +126,7 @@ HK_COLD void *hk_harden_pass_checked(void *p)
 
 static bool is_anything_waiting(void)
 {
-    return atomic_load_explicit(&hk_quarantine_blocks, memory_order_relaxed) != 0;
+    return atomic_load(&hk_quarantine_blocks) != 0;
 }
 
 /* What waits is let go by the next call, which therefore has to come by. */
@@ -135,11 +143,11 @@ HK_COLD void hk_harden_finish(void)
     hk_control_notice_fork();
     hk_au32 *place = place_of_thread();
     atomic_fetch_add(place, 1);
-    if (live_modes() == 0) {
+    if (hk_harden_is_ending()) { /* still: while this call counts, no other period begins */
         (void)hk_harden_let_go();
         hk_divert_end_live();
     }
-    atomic_fetch_sub(place, 1);
+    leave(place);
 }
 
 /* A millisecond's work or two: a heap of many GiB has thousands, and it is the program's thread that does it.
@@ -150,7 +158,11 @@ HK_COLD void hk_harden_finish(void)
  * more. */
 static bool forget_past(void)
 {
-    if (is_anybody_inside() || is_anything_waiting() || hk_hardens(HK_DIVERT_LIVE))
+    if (is_anybody_inside())
+        return false;
+    if (is_anything_waiting() && !hk_hardens(HK_DIVERT_LIVE))
+        hk_divert_begin_live(0); /* it came late: a call has to let it go */
+    if (hk_hardens(HK_DIVERT_LIVE))
         return false;
     has_past = !hk_side_clear(TABLES_AT_ONCE);
     return !has_past;
@@ -171,6 +183,7 @@ static bool settle(void)
 {
     unsigned modes = level_modes[atomic_load_explicit(&wanted, memory_order_relaxed)], now = live_modes();
     bool is_done = now == modes || hk_harden_is_fixed();
+    atomic_store_explicit(&pending, true, memory_order_relaxed); /* a child may be forked off in between */
     if (!is_done && !hk_hardens(HK_DIVERT_UNREAD | HK_DIVERT_NEXT)) {
         if (now != 0)
             end_period();
@@ -185,7 +198,7 @@ static bool settle(void)
 void hk_harden_want(uint64_t level)
 {
     atomic_store_explicit(&wanted, (uint32_t)level, memory_order_relaxed);
-    if (level != HK_HARDEN_OFF || live_modes() != 0 || has_past)
+    if (level != HK_LEVEL_OFF || live_modes() != 0 || has_past)
         (void)settle();
 }
 

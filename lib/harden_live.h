@@ -21,19 +21,13 @@
 #include "lib/divert.h"
 
 /* Values of the tunable harden, in the order of its names. */
-enum hk_harden_level {
-    HK_HARDEN_OFF,
-    HK_HARDEN_DOUBLE_FREE,
-    HK_HARDEN_CANARIES,
-    HK_HARDEN_MOST,
-    HK_HARDEN_LEVELS
-};
+enum hk_harden_level { HK_LEVEL_OFF, HK_LEVEL_DOUBLE_FREE, HK_LEVEL_CANARY, HK_LEVEL_ALL, HK_LEVELS };
 
 /* The level that is wanted from now on; it comes into force at once where no call stands in the way, else at
  * a later hk_harden_tick(). level: an enum hk_harden_level. Under hk_control_lock. */
 void hk_harden_want(uint64_t level);
 
-/* The highest level of which all modes are in force. Any thread. */
+/* The level in force, or what is nearest to modes of HAKMEM_HARDEN. Any thread. */
 uint64_t hk_harden_level(void);
 
 /* Whether HAKMEM_HARDEN asked for modes, which stay as they are. */

@@ -97,4 +97,6 @@ __attribute__((destructor(101))) static void finish(void)
     struct hk_heap *heap = hk_heap_own();
     if (heap != NULL)
         hk_bin_check(heap);
+    if (hk_is_diverted())
+        hk_divert_exit();
 }

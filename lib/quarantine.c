@@ -83,6 +83,15 @@ void *hk_quarantine_take(bool all)
     return p;
 }
 
+void hk_quarantine_visit(void (*look)(void *p))
+{
+    if (!hk_lock_try(&quarantine.lock))
+        return;
+    for (uint64_t i = get(&quarantine.first), end = get(&quarantine.next); i != end; i++)
+        look((void *)(uintptr_t)get(&quarantine.ring[i % PLACES].block));
+    hk_lock_drop(&quarantine.lock);
+}
+
 /* Counts may have been cut from the ring they count. */
 void hk_quarantine_after_fork(void)
 {

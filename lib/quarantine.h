@@ -28,6 +28,10 @@ void hk_quarantine_put(void *p, uint64_t bytes);
  * are counted off. */
 void *hk_quarantine_take(bool all);
 
+/* Calls look() for each block that waits. Not where the ring is being changed, which may be by the caller,
+ * interrupted. */
+void hk_quarantine_visit(void (*look)(void *p));
+
 void hk_quarantine_after_fork(void);
 
 #endif

@@ -111,7 +111,8 @@ void hk_steer_publish_applied(void)
         } else if (own->set || i < HK_TUNABLES) {
             row.value = own->value;
             row.source = own->source;
-            row.verdict = HK_VERDICT_APPLIED;
+            row.verdict = own->set && verdict_on(i, own->value) == HK_VERDICT_FIXED ? HK_VERDICT_FIXED
+                                                                                    : HK_VERDICT_APPLIED;
         }
         hk_publish_applied(i, &row);
     }

@@ -238,6 +238,14 @@ static void write_after_free(void)
     make_way();
 }
 
+/* It waits when the program exits. */
+static void write_after_free_at_the_end(void)
+{
+    char *p = block(SMALL);
+    free(p);
+    p[8] = 0;
+}
+
 static void write_after_free_of_big(void)
 {
     char *p = block(BIG);
@@ -334,6 +342,7 @@ static const struct {
     FAULT(write_behind_small, "guard:1"),
 
     MISUSE(write_after_free, "quarantine:1m", WRITTEN("64")),
+    MISUSE(write_after_free_at_the_end, "quarantine", WRITTEN("64")),
     MISUSE(write_after_free_of_big, "quarantine:1m", WRITTEN("100000")),
     FAULT(write_guarded_after_free, "guard:1"),
     FAULT(read_guarded_after_free, "guard"),

@@ -157,7 +157,7 @@ static void begins_anew_in_a_child_without_handlers(void)
 
 /* ---- threads meanwhile ---- */
 
-enum { THREADS = 4, SLOTS = 3000, CHANGES = 400 };
+enum { THREADS = 4, SLOTS = 3000, CHANGES = 400, MANY = 5000 };
 
 struct slot {
     unsigned char *_Atomic p; /* whoever takes it out has it */
@@ -217,6 +217,21 @@ static void *work(void *seed)
     return NULL;
 }
 
+/* Bins run empty and full all the time: slow ways, and some are under way at each change. */
+static void *refill_and_flush(void *unused)
+{
+    static __thread void *many[MANY];
+    while (!atomic_load(&ended)) {
+        for (unsigned i = 0; i < MANY; i++) {
+            many[i] = aligned_alloc(64, 64 * (1 + i % 8) - 28);
+            CHECK(((uintptr_t)many[i] & 63) == 0, "%p is no multiple of 64", many[i]);
+        }
+        for (unsigned i = 0; i < MANY; i++)
+            free(many[i]);
+    }
+    return unused;
+}
+
 static void *come_and_go(void *seed)
 {
     pthread_t thread;
@@ -256,11 +271,11 @@ static void check_child(void)
 
 static void changes_under_threads(void)
 {
-    pthread_t threads[THREADS + 1];
-    for (unsigned i = 0; i <= THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, i < THREADS ? work : come_and_go,
-                             (void *)(uintptr_t)(i + 1)) == 0,
-              "no thread");
+    void *(*const works[THREADS + 2])(void *) = {work,       work, work, refill_and_flush, refill_and_flush,
+                                                 come_and_go};
+    pthread_t threads[THREADS + 2];
+    for (unsigned i = 0; i < THREADS + 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, works[i], (void *)(uintptr_t)(i + 1)) == 0, "no thread");
     for (unsigned i = 0; i < CHANGES; i++) {
         unsigned long then = atomic_load(&turns);
         set(levels[(i * 7 + i / 5) % LEVELS]);
@@ -269,7 +284,7 @@ static void changes_under_threads(void)
             check_child();
     }
     atomic_store(&ended, true);
-    for (unsigned i = 0; i <= THREADS; i++)
+    for (unsigned i = 0; i < THREADS + 2; i++)
         pthread_join(threads[i], NULL);
     for (unsigned i = 0; i < SLOTS; i++)
         free(slots[i].p);

@@ -199,7 +199,11 @@ the kernel's gdb knows only mappings of files."""
     def invoke(self, argument, from_tty):
         if not argument.strip():
             raise gdb.GdbError("hakmem what POINTER: which pointer?")
-        What(Library(), self.address(gdb.parse_and_eval(argument), argument)).tell()
+        try:
+            value = gdb.parse_and_eval(argument)
+        except gdb.error as error:
+            raise gdb.GdbError(f"'{argument}': {error}") from None
+        What(Library(), self.address(value, argument)).tell()
 
     @staticmethod
     def address(value, argument):
