@@ -31,7 +31,7 @@ struct hk_described_place {
 };
 
 struct hk_description {
-    char magic[16]; /* without a NUL */
+    char magic[16] HK_NONSTRING;
     uint32_t format;
     uint32_t bytes; /* of this struct */
     uint32_t number_count, number_bytes;

@@ -21,6 +21,13 @@
 #define HK_ALIGNED(n)   __attribute__((aligned(n)))
 #define HK_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
+/* An array of characters that no NUL ends. Compilers that know it do not warn of that. */
+#if __has_attribute(nonstring)
+#define HK_NONSTRING __attribute__((nonstring))
+#else
+#define HK_NONSTRING
+#endif
+
 /* The consequence of a broken assertion belongs in the message. */
 #define HK_STATIC_ASSERT(cond, consequence) _Static_assert(cond, consequence)
 
