@@ -52,7 +52,9 @@ const struct hk_command hk_commands[] = {
     {.name = "list",
      .arguments = "[PID]...",
      .summary = "the processes on hakmem, one a line",
-     .details = "",
+     .details =
+         "With --dead, how each ended: exited, through exit(), its totals exact; exec, it became another program; "
+         "ended, by a signal, by _exit() or unseen.",
      .groups = EVERYWHERE | HK_GROUP_SELECT | HK_GROUP_DEAD,
      .words = HK_WORDS_PIDS,
      .run = hk_cmd_list},
