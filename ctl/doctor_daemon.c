@@ -130,6 +130,10 @@ static void look_at_value(struct hk_doctor *doctor, const cJSON *value, double p
     if (verdict && strcmp(verdict, "unknown") == 0)
         hk_doctor_find(doctor, HK_FOUND_UNKNOWN_VALUE, pid, comm,
                        "%s has a value that its library does not know", value->string);
+    if (verdict && strcmp(verdict, "fixed") == 0)
+        hk_doctor_find(doctor, HK_FOUND_FIXED, pid, comm,
+                       "%s was decided by HAKMEM_HARDEN at its start, and another value is asked for",
+                       value->string);
 }
 
 static void look_at_tuning(struct hk_doctor *doctor, const cJSON *process)

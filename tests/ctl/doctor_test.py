@@ -125,6 +125,7 @@ class Scripted(Doctor):
                                        ("tuning", {"generation_published": 4}, "pending"),
                                        ("tuning", {"verdict": "clamped"}, "clamped"),
                                        ("tuning", {"verdict": "unknown"}, "unknown-value"),
+                                       ("tuning", {"verdict": "fixed"}, "fixed"),
                                        ("info", {"its_version": "0.0.1"}, "other-version")):
             with self.subTest(finding=finding):
                 setattr(self.fake, name, figures)
@@ -228,6 +229,19 @@ class Real(Doctor):
         pids = [pid for _, pid in expected]
         self.assertEqual(self.findings(*pids, seen), expected)
         self.assertEqual(self.findings(seen), set())
+
+    def test_a_value_that_was_decided_at_the_start(self):
+        self.daemon()
+        busy = (sys.executable, "-c", "import time; print(flush=True)\n"
+                "while True: bytearray(1 << 20), [bytes(100) for _ in range(10000)], time.sleep(0.01)")
+        pid, free = (self.start(*busy, LD_PRELOAD=LIBRARY, HAKMEM_HARDEN=modes) for modes in ("1", None))
+        for one in (pid, free):
+            wait_until(lambda one=one: self.at("list", str(one))[0] == 0, "a process in the list")
+        self.at("tune", str(pid), str(free), "harden=off")
+        wait_until(lambda: ("fixed", pid) in self.findings(pid, free), "that it is fixed")
+        self.assertNotIn(("fixed", free), self.findings(pid, free))
+        self.at("tune", "--reset", str(pid))
+        wait_until(lambda: ("fixed", pid) not in self.findings(pid, free), "that it is asked for no more")
 
     def test_a_socket_that_cannot_be_seen(self):
         if os.geteuid() != 0 or not shutil.which("unshare"):
