@@ -75,8 +75,15 @@ const struct hk_program *hk_programs_of_process(struct hk_programs *programs, pi
  */
 char *hk_programs_obstacle(struct hk_programs *programs, pid_t pid);
 
+/* Whether hakmem, preloaded, leaves its program to another allocator and does not show: where a sanitizer is.
+ */
+bool hk_programs_stands_back(struct hk_programs *programs, pid_t pid);
+
 /* What its program makes of being preloaded. */
 void hk_doctor_process_program(struct hk_doctor *doctor, double pid, const char *comm);
+/* The same of a process without the library, where its program is better, or no worse, off so. False: nothing
+ * is said, the library may be put into it. */
+bool hk_doctor_preload_is_vain(struct hk_doctor *doctor, double pid, const char *comm);
 
 /* The programs of services that are enabled, where no process is selected. */
 void hk_doctor_units(struct hk_doctor *doctor);

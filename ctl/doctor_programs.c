@@ -13,6 +13,7 @@
 #include "ctl/program.h"
 #include "ctl/service_names.h"
 #include "ctl/service_program.h"
+#include "ctl/suspect.h"
 
 /* Many processes run one program: it is looked at once, for each user and root directory, by which the answer
  * differs. */
@@ -124,18 +125,49 @@ static enum hk_finding_id finding_of(enum hk_severity severity)
                                              : HK_FOUND_OTHER_HEAP;
 }
 
+bool hk_programs_stands_back(struct hk_programs *programs, pid_t pid)
+{
+    const struct hk_program *program = hk_programs_of_process(programs, pid);
+    for (unsigned i = 0; program && i < program->count; i++) {
+        if (program->found[i].id == HK_PROGRAM_SANITIZER)
+            return true;
+    }
+    return false;
+}
+
+/* Finds what the index-th finding says of a process's program, behind what is said of the process. */
+static void tell(struct hk_doctor *doctor, double pid, const char *comm, const char *process,
+                 const struct hk_program *program, unsigned index)
+{
+    const struct hk_program_info *info = &hk_program_infos[program->found[index].id];
+    char *said = hk_program_say(program, index);
+    hk_doctor_find(doctor, finding_of(info->severity), pid, comm, "%s%s: %s; %s", process, program->path,
+                   said, info->remedy);
+    free(said);
+}
+
 void hk_doctor_process_program(struct hk_doctor *doctor, double pid, const char *comm)
 {
     const struct hk_program *program = hk_programs_of_process(doctor->programs, (pid_t)pid);
     for (unsigned i = 0; program && i < program->count; i++) {
-        const struct hk_program_info *info = &hk_program_infos[program->found[i].id];
-        if (info->severity == HK_SEVERITY_FINE || keeps_it_out(program->found[i].id))
-            continue;
-        char *said = hk_program_say(program, i);
-        hk_doctor_find(doctor, finding_of(info->severity), pid, comm, "%s: %s; %s", program->path, said,
-                       info->remedy);
-        free(said);
+        enum hk_program_id id = program->found[i].id;
+        if (hk_program_infos[id].severity != HK_SEVERITY_FINE && !keeps_it_out(id))
+            tell(doctor, pid, comm, "", program, i);
     }
+}
+
+bool hk_doctor_preload_is_vain(struct hk_doctor *doctor, double pid, const char *comm)
+{
+    const struct hk_program *program = hk_programs_of_process(doctor->programs, (pid_t)pid);
+    bool is_vain = false;
+    for (unsigned i = 0; program && i < program->count; i++) {
+        enum hk_severity severity = hk_program_infos[program->found[i].id].severity;
+        if (severity != HK_SEVERITY_HARMFUL && severity != HK_SEVERITY_USELESS)
+            continue;
+        tell(doctor, pid, comm, "it has no " HK_LIBRARY_NAME ", and ", program, i);
+        is_vain = true;
+    }
+    return is_vain;
 }
 
 /* ---- services that are enabled ---- */

@@ -229,8 +229,9 @@ static void judge_strangers(struct hk_doctor *doctor, const struct hk_suspects *
         } else {
             free(maps.text);
             doctor->looked_at++;
-            hk_doctor_find(doctor, HK_FOUND_NOT_PRELOADED, pid, stat.comm,
-                           "it has no " HK_LIBRARY_NAME ", and was started without one in LD_PRELOAD");
+            if (!hk_doctor_preload_is_vain(doctor, pid, stat.comm))
+                hk_doctor_find(doctor, HK_FOUND_NOT_PRELOADED, pid, stat.comm,
+                               "it has no " HK_LIBRARY_NAME ", and was started without one in LD_PRELOAD");
         }
     }
 }
@@ -253,7 +254,8 @@ static bool has_young(const struct hk_doctor *doctor, const struct hk_suspects *
     for (size_t i = 0; i < suspects->count; i++) {
         const struct hk_suspect *s = &suspects->all[i];
         bool waits = !s->mapped || (doctor->info && strcmp(s->publish, "off") != 0);
-        if (waits && !hk_doctor_listed(doctor, s->pid) && hk_suspect_age_s(s) < YOUNG_S)
+        if (waits && !hk_doctor_listed(doctor, s->pid) && hk_suspect_age_s(s) < YOUNG_S &&
+            !(s->mapped && hk_programs_stands_back(doctor->programs, s->pid)))
             return true;
     }
     return false;
@@ -281,6 +283,8 @@ void hk_suspects_judge(struct hk_doctor *doctor, struct hk_suspects *suspects)
             continue;
         if (!s->mapped)
             judge_unmapped(doctor, s);
+        else if (hk_programs_stands_back(doctor->programs, s->pid))
+            hk_doctor_process_program(doctor, s->pid, s->stat.comm);
         else if (doctor->info)
             judge_mapped(doctor, s);
     }

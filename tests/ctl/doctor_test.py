@@ -14,6 +14,10 @@ from fake_daemon import FakeDaemon, process, totals
 from tool import BUILD, SOURCE, Case, environment, wait_until
 
 LIBRARY = os.environ.get("HAKMEM_LIB", os.path.join(BUILD, "lib", "libhakmem.so"))
+WAITS = """#include <stdio.h>
+#include <stdlib.h>
+int main(void) { free(malloc(100)); puts(""); fflush(stdout); return getchar(); }
+"""
 SLEEP = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
 
 
@@ -304,8 +308,8 @@ class Real(Doctor):
         self.assertEqual(lines[-1], "nothing to do; processes looked at: 4")
         self.assertEqual(self.findings(*pids, other), {("other-directory", pid) for pid in [*pids, other]})
 
-    def compile(self, name, source, *flags):
-        cc = shutil.which("cc") or shutil.which("gcc")
+    def compile(self, name, source, *flags, compiler=None):
+        cc = compiler or shutil.which("cc") or shutil.which("gcc")
         path = os.path.join(self.dir, name)
         if not cc or subprocess.run([cc, "-xc", "-", "-o", path, *flags], input=source, text=True, check=False,
                                     stderr=subprocess.DEVNULL).returncode:
@@ -315,16 +319,53 @@ class Real(Doctor):
     def test_programs_that_hakmem_does_no_good(self):
         """One has an allocator of its own beside the C library's; one is not dynamically linked."""
         self.daemon()
-        waits = "#include <stdio.h>\n#include <stdlib.h>\n" \
-                "int main(void) { free(malloc(100)); puts(\"\"); fflush(stdout); return getchar(); }\n"
-        heap = self.compile("heap", waits + "void *mi_malloc(unsigned long n) { return (void *)n; }\n")
+        heap = self.compile("heap", WAITS + "void *mi_malloc(unsigned long n) { return (void *)n; }\n")
         pid = self.start(heap, LD_PRELOAD=LIBRARY)
         self.assertEqual(self.findings(pid), {("other-heap", pid)})
-        static = self.compile("static", waits, "-static")
+        static = self.compile("static", WAITS, "-static")
         pid = self.start(static, LD_PRELOAD=LIBRARY)
         self.assertEqual(self.findings(pid), {("preload-refused", pid)})
         said = json.loads(self.at("doctor", "--json", str(pid))[1])["findings"][0]["seen"]
         self.assertIn("it is statically linked", said)
+
+    def without(self, program, name, said):
+        """A process that was not preloaded is told why that is as well."""
+        pid = self.start(program)
+        self.assertEqual(self.findings(pid), {(name, pid)})
+        result = json.loads(self.at("doctor", "--json", str(pid))[1])
+        seen = (result["findings"] + result["notes"])[0]["seen"]
+        self.assertTrue(seen.startswith(f"it has no libhakmem.so, and {program}: it is "), seen)
+        self.assertIn(said, seen)
+
+    def test_programs_that_are_as_well_without(self):
+        self.daemon()
+        self.without(self.compile("static", WAITS, "-static"), "preload-useless", "statically linked")
+        plain = self.start(self.compile("plain", WAITS))
+        self.assertEqual(self.findings(plain), {("not-preloaded", plain)})
+
+    def test_sanitizers_that_are_not_preloaded(self):
+        self.daemon()
+        for name in ("address", "thread"):
+            with self.subTest(name):
+                self.without(self.compile(name, WAITS, f"-fsanitize={name}"), "preload-useless", "stands back")
+
+    @unittest.skipUnless(shutil.which("musl-gcc"), "no musl-gcc")
+    def test_a_program_for_musl(self):
+        self.daemon()
+        program = self.compile("musl", WAITS, compiler="musl-gcc")
+        if subprocess.run([program], input="", text=True, check=False, capture_output=True).stdout != "\n":
+            self.skipTest("programs for musl do not run here")
+        self.without(program, "preload-harmful", "made for musl")
+
+    def test_sanitizers_that_are_preloaded(self):
+        """The library stands back and publishes nothing: no daemon, no age and no setting makes a difference."""
+        program = self.compile("address", WAITS, "-fsanitize=address")
+        before = self.start(program, LD_PRELOAD=LIBRARY)
+        self.assertEqual(self.findings(before), {("no-daemon", None), ("preload-useless", before)})
+        self.daemon()
+        pid = self.start(program, LD_PRELOAD=LIBRARY, HAKMEM_RUNTIME_DIR="/nonexistent")
+        self.assertEqual(self.findings(before, pid), {("preload-useless", before), ("preload-useless", pid)})
+        self.assertIn(f"{program}: it is built with a sanitizer", self.at("--width", "400", "doctor", str(pid))[1])
 
     def test_services_that_are_enabled(self):
         """Two services of one's own manager; the program of one is for musl, of the other for another machine."""
