@@ -25,12 +25,12 @@ struct number {
 
 static const struct number settings[] = {
 #define HK_SETTING(name, min, max, dflt, help) NUMBER(name, name, min, max, dflt)
-#include "config/settings.def"
+#include "config/config_keys.def"
 };
 
 static const struct number limits[] = {
 #define HK_LIMIT(name, min, max, dflt, help) NUMBER(name, limits.name, min, max, dflt)
-#include "config/settings.def"
+#include "config/config_keys.def"
 };
 
 #define OTHER_KEYS 4

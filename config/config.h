@@ -23,10 +23,10 @@ extern const char *const hk_log_level_names[HK_LOG_LEVELS];
 
 struct hk_config {
 #define HK_SETTING(name, ...) uint32_t name;
-#include "config/settings.def"
+#include "config/config_keys.def"
     struct {
 #define HK_LIMIT(name, ...) uint32_t name;
-#include "config/settings.def"
+#include "config/config_keys.def"
     } limits;
     char admin_group[HK_CONFIG_NAME_BYTES]; /* "": none */
     enum hk_log_level log_level;

@@ -9,10 +9,10 @@
 static void add_numbers(cJSON *root, const struct hk_config *config)
 {
 #define HK_SETTING(name, ...) cJSON_AddNumberToObject(root, #name, config->name);
-#include "config/settings.def"
+#include "config/config_keys.def"
     cJSON *limits = cJSON_AddObjectToObject(root, "limits");
 #define HK_LIMIT(name, ...) cJSON_AddNumberToObject(limits, #name, config->limits.name);
-#include "config/settings.def"
+#include "config/config_keys.def"
 }
 
 static cJSON *match_object(const struct hk_match *match)

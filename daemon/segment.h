@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "shm/reader.h"
-#include "shm/tuning.h"
+#include "shm/tuning_page.h"
 
 #define HK_SEGMENT_BYTES_MAX (64 * HK_MIB)
 #define HK_TUNING_BYTES_MAX  (64 * HK_KIB)

@@ -7,7 +7,7 @@
 #define HAKMEM_DAEMON_TUNE_TABLE_H
 
 #include "shm/reader.h"
-#include "shm/tuning.h"
+#include "shm/tuning_page.h"
 
 /* The sources that the daemon writes; a higher one wins. */
 enum { HK_STEER_POLICY, HK_STEER_AUTOTUNE, HK_STEER_OPERATOR, HK_STEERS };

@@ -57,7 +57,7 @@ HK_INLINE bool is_zero(const void *block, size_t bytes)
 /* The largest size of each class, from the allocator's own table. */
 static const size_t class_sizes[] = {
 #define HK_SIZE_CLASS(bytes) bytes,
-#include "lib/size_classes.def"
+#include "lib/base/size_classes.def"
 };
 
 #define CLASS_COUNT HK_COUNT_OF(class_sizes)

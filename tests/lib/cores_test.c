@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/segment.h"
+#include "lib/publish/segment.h"
 #include "tests/support/stage.h"
 
 /* ---- what is mapped, and with which marks ---- */

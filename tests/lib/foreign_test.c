@@ -24,7 +24,7 @@ static const size_t sizes[] = {1, 24, 100, 1000, 5000, 60000, 120000, 140000, 10
 static void *libc;
 
 /* By a library that is linked with it: where the C library itself is asked for, its names lead to ours
- * (lib/deepbind.c). */
+ * (lib/entry/deepbind.c). */
 static int find_libc(void **state)
 {
     (void)state;

@@ -37,7 +37,7 @@ enum { R = 1, W = 2, RW = 3, DO = 0, HK_CTL_NEW = 0, HK_CTL_MAKES = 4 };
 static struct name names[] = {
 #define HK_CTL(name, type, access, value, set, help)                                                         \
     {name, type, ((access)&R) != 0, ((access)&W) != 0, ((access)&HK_CTL_MAKES) != 0},
-#include "lib/mallctl.def"
+#include "lib/jemalloc/mallctl.def"
 };
 
 static void write_integers(void)

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/size_class.h"
+#include "lib/base/size_class.h"
 #include "tests/support/stage.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -92,7 +92,7 @@ static void the_tables_are_the_librarys(void **state)
     assert_int_equal(r->class_count, HK_CLASSES);
     unsigned c = 0;
 #define HK_SIZE_CLASS(bytes) assert_int_equal(r->classes[c++], bytes);
-#include "lib/size_classes.def"
+#include "lib/base/size_classes.def"
     for (unsigned i = 0; i < HK_CLASS_COUNTERS; i++)
         assert_int_not_equal(r->class_off[i], UINT32_MAX);
     for (unsigned i = 0; i < HK_HEAP_COUNTERS; i++)

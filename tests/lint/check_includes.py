@@ -36,8 +36,8 @@ OUTSIDE = [
     (r"[a-z_0-9+]+", set()),  # C++ headers
 ]
 # mallinfo2's struct is declared there; malloc_info() writes to its caller's FILE.
-EXCEPTIONS = {("lib/info.c", "malloc.h"), ("lib/info.c", "stdio.h"), ("lib/override.c", "malloc.h"),
-              ("lib/entries.c", "malloc.h"), ("lib/jemalloc_api.c", "malloc.h")}
+EXCEPTIONS = {("lib/entry/glibc_info.c", "malloc.h"), ("lib/entry/glibc_info.c", "stdio.h"), ("lib/entry/override.c", "malloc.h"),
+              ("lib/entry/derived_calls.c", "malloc.h"), ("lib/jemalloc/jemalloc_api.c", "malloc.h")}
 PACKAGES = {
     "config": ["libcjson"],
     "daemon": ["libuv", "libcjson", "libsystemd"],

@@ -164,7 +164,7 @@ static void settings(void)
 {
     static const struct setting list[] = {
 #define HK_SETTING(name, min, max, dflt, help) {#name, min, max, dflt, help},
-#include "config/settings.def"
+#include "config/config_keys.def"
     };
     print_settings("", list, HK_COUNT_OF(list));
 }
@@ -173,7 +173,7 @@ static void limits(void)
 {
     static const struct setting list[] = {
 #define HK_LIMIT(name, min, max, dflt, help) {#name, min, max, dflt, help},
-#include "config/settings.def"
+#include "config/config_keys.def"
     };
     print_settings("limits.", list, HK_COUNT_OF(list));
 }

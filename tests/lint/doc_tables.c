@@ -159,10 +159,10 @@ static int print_jemalloc_page(void)
         "jemalloc(3) that are not here are not known, ENOENT: those of profiles, of mutexes, of extents and their hooks, and\n"
         "`thread.allocated` and its kin, for which `malloc` would have to count. All memory is arena 0's; 4096 and the\n"
         "number that `arenas.narenas` gives stand for all arenas.\n"
-        "Made from [lib/mallctl.def](../lib/mallctl.def): change that file, not this page.\n\n"
+        "Made from [lib/jemalloc/mallctl.def](../lib/jemalloc/mallctl.def): change that file, not this page.\n\n"
         "| name | type | | meaning here |\n| --- | --- | --- | --- |");
 #define HK_CTL(name, type, access, value, set, help) print_name(name, #type, access_words(#access), help);
-#include "lib/mallctl.def"
+#include "lib/jemalloc/mallctl.def"
     return 0;
 }
 

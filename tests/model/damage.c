@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/alloc.h"
-#include "lib/bin.h"
-#include "lib/process.h"
-#include "lib/states.h"
-#include "lib/verify_parts.h"
+#include "lib/arena/superslab_state.h"
+#include "lib/arena/verify_parts.h"
+#include "lib/base/process_counters.h"
+#include "lib/entry/alloc.h"
+#include "lib/heap/bin.h"
 #include "tests/support/check.h"
 
 #define BYTES 64

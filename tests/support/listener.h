@@ -2,7 +2,8 @@
  * listener.h - a daemon's ears and hands for tests: takes a process's hello, reads its segment, steers it.
  *
  * No aggregation and no policy: what the process wrote is decoded with shm/reader.h, what it is told is
- * written with shm/tuning.h. All functions end the test program on what must not happen (support/check.h).
+ * written with shm/tuning_page.h. All functions end the test program on what must not happen
+ * (support/check.h).
  */
 #ifndef HAKMEM_TESTS_SUPPORT_LISTENER_H
 #define HAKMEM_TESTS_SUPPORT_LISTENER_H
@@ -11,7 +12,7 @@
 #include <sys/types.h>
 
 #include "shm/derive.h"
-#include "shm/tuning.h"
+#include "shm/tuning_page.h"
 
 /* A runtime directory of its own, with a hello socket in it. */
 struct listener {

@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#include "shm/tuning.h"
+#include "shm/tuning_page.h"
 
 struct segment_writer {
     int counters_fd, tuning_fd;

@@ -1,4 +1,4 @@
-"""The library in a process, by its own description (lib/describe.h): heaps, bins, slabs, size classes."""
+"""The library in a process, by its own description (lib/entry/describe.h): heaps, bins, slabs, size classes."""
 
 import struct
 
@@ -8,7 +8,7 @@ from .process import (description_address, for_each_thread, number_at, read, rea
                       thread_pointer)
 
 FORMAT = 1
-MOST_HEAPS = 65535  # lib/geometry.h
+MOST_HEAPS = 65535  # lib/base/geometry.h
 MAGIC = b"hakmem describes"
 
 

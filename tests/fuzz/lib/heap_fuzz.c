@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/alloc.h"
-#include "lib/bin.h"
-#include "lib/control.h"
-#include "lib/init.h"
-#include "lib/verify.h"
+#include "lib/base/verify.h"
+#include "lib/entry/alloc.h"
+#include "lib/entry/init.h"
+#include "lib/heap/bin.h"
+#include "lib/tuning/control.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/lib/input.h"
 

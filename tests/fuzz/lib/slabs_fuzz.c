@@ -8,13 +8,13 @@
  */
 #include <string.h>
 
-#include "lib/arena.h"
-#include "lib/init.h"
-#include "lib/os.h"
-#include "lib/retain.h"
-#include "lib/slab.h"
-#include "lib/superslab.h"
-#include "lib/verify.h"
+#include "lib/arena/arena.h"
+#include "lib/arena/purge.h"
+#include "lib/arena/slab.h"
+#include "lib/arena/superslab.h"
+#include "lib/base/verify.h"
+#include "lib/entry/init.h"
+#include "lib/os/os.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/lib/input.h"
 

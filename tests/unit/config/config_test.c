@@ -23,7 +23,7 @@ static void test_every_number(void **state)
     } rows[] = {
 #define HK_SETTING(name, min, max, dflt, help) {#name, 0, min, max, dflt},
 #define HK_LIMIT(name, min, max, dflt, help)   {#name, 1, min, max, dflt},
-#include "config/settings.def"
+#include "config/config_keys.def"
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -181,7 +181,7 @@ static void test_manual(void **state)
     } while (0);
 #define HK_SETTING(name, min, max, dflt, help) ROW("", name, min, max, dflt, help)
 #define HK_LIMIT(name, min, max, dflt, help)   ROW("limits.", name, min, max, dflt, help)
-#include "config/settings.def"
+#include "config/config_keys.def"
 }
 
 int main(void)
