@@ -7,16 +7,16 @@
 #include <uv.h>
 
 #include "config/config.h"
-#include "daemon/hello.h"
-#include "daemon/log.h"
-#include "daemon/names.h"
-#include "daemon/options.h"
-#include "daemon/pid_names.h"
-#include "daemon/registry.h"
+#include "daemon/base/log.h"
+#include "daemon/control/pending_replies.h"
+#include "daemon/control/server.h"
+#include "daemon/daemon_options.h"
+#include "daemon/intake/fd_store.h"
+#include "daemon/intake/hello_socket.h"
+#include "daemon/model/registry.h"
 #include "daemon/rundir.h"
-#include "daemon/server.h"
-#include "daemon/store.h"
-#include "daemon/waits.h"
+#include "daemon/sources/pid_namespace.h"
+#include "daemon/sources/user_names.h"
 
 #define HK_REFUSALS_KEPT 16
 

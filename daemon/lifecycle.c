@@ -11,13 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/arrival.h"
-#include "daemon/family.h"
-#include "daemon/memory.h"
-#include "daemon/process.h"
-#include "daemon/sampler.h"
-#include "daemon/systemd.h"
-#include "daemon/tuner.h"
+#include "daemon/base/checked_alloc.h"
+#include "daemon/base/systemd.h"
+#include "daemon/intake/admission.h"
+#include "daemon/model/family.h"
+#include "daemon/model/process.h"
+#include "daemon/model/sampler.h"
+#include "daemon/tuning/tuning_writer.h"
 
 #define CONFIG_SYSTEM "/etc/hakmem/hakmemd.json"
 #define GROUP_BYTES   65536

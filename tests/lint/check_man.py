@@ -91,7 +91,7 @@ def check_functions(report):
 
 def check_methods(report):
     """Each request has a section in both descriptions of the protocol."""
-    rows = tree.read(pathlib.PurePosixPath("daemon/methods.def"))
+    rows = tree.read(pathlib.PurePosixPath("daemon/control/methods.def"))
     names = set(re.findall(r'^HK_METHOD\("([a-z.]+)"', rows, re.MULTILINE))
     for page, heading in (("docs/protocol.md", r"^### (.*)$"), ("docs/man/hakmem-api.7", r"^\.Ss (.*)$")):
         text = tree.read(pathlib.PurePosixPath(page))

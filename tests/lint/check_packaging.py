@@ -11,7 +11,7 @@ CONTROL = "packaging/debian/control"
 RULES = "packaging/debian/rules"
 SYMBOLS = "packaging/debian/libhakmem0.symbols"
 SONAME = "libhakmem.so.0"
-EVENTS = "daemon/events.def"
+EVENTS = "daemon/base/events.def"
 JOURNAL = "docs/systemd.md"
 
 

@@ -182,7 +182,7 @@ static void methods(void)
 {
     static const char *const list[][2] = {
 #define HK_METHOD(name, call, params, help) {name, help},
-#include "daemon/methods.def"
+#include "daemon/control/methods.def"
     };
     begin_list();
     for (unsigned i = 0; i < HK_COUNT_OF(list); i++)
@@ -197,7 +197,7 @@ static void errors(void)
         const char *help, *data;
     } list[] = {
 #define HK_RPC_ERROR(name, code, help, data) {code, help, data},
-#include "daemon/errors.def"
+#include "daemon/control/errors.def"
     };
     if (!mdoc)
         puts("| code | meaning | data |\n| --- | --- | --- |");
@@ -220,7 +220,7 @@ static void daemon_options(void)
 {
     static const char *const list[][3] = {
 #define HK_DAEMON_OPTION(id, name, argument, help) {name, argument, help},
-#include "daemon/options.def"
+#include "daemon/daemon_options.def"
     };
     begin_list();
     for (unsigned i = 0; i < HK_COUNT_OF(list); i++) {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "config/tunable_json.h"
-#include "daemon/params.h"
-#include "daemon/rpc.h"
+#include "daemon/control/request_params.h"
+#include "daemon/control/rpc.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_answer(struct hk_json *json)

@@ -12,13 +12,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/arrival.h"
+#include "daemon/control/report.h"
 #include "daemon/daemon.h"
-#include "daemon/family.h"
-#include "daemon/proc.h"
-#include "daemon/process.h"
-#include "daemon/report.h"
-#include "daemon/tuner.h"
+#include "daemon/intake/admission.h"
+#include "daemon/model/family.h"
+#include "daemon/model/process.h"
+#include "daemon/sources/procfs.h"
+#include "daemon/tuning/tuning_writer.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/tools/segment_writer.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/aggregate.h"
+#include "daemon/model/aggregate.h"
 
 #define S UINT64_C(1000000000)
 

@@ -1,7 +1,7 @@
 /* bucket_test.c - how often something may happen. */
 #include "tests/support/test.h"
 
-#include "daemon/bucket.h"
+#include "daemon/base/token_bucket.h"
 
 static void test_burst_then_rate(void **state)
 {

@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/hello.h"
-#include "daemon/segment.h"
+#include "daemon/intake/hello_socket.h"
+#include "daemon/sources/segment_files.h"
 #include "shm/derive.h"
 #include "tests/tools/segment_writer.h"
 

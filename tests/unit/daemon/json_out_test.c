@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "daemon/json_out.h"
+#include "daemon/control/json_writer.h"
 
 static void expect(struct hk_json *json, const char *text)
 {

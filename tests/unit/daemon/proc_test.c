@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/clock.h"
-#include "daemon/pid_names.h"
-#include "daemon/proc.h"
+#include "daemon/base/clock.h"
+#include "daemon/sources/pid_namespace.h"
+#include "daemon/sources/procfs.h"
 
 static void test_status(void **state)
 {

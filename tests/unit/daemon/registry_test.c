@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/registry.h"
-#include "daemon/selector.h"
+#include "daemon/control/process_selector.h"
+#include "daemon/model/registry.h"
 
 static struct hk_process *process(struct hk_registry *registry, pid_t pid, uid_t uid, const char *comm,
                                   uint64_t big_allocs)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/params.h"
-#include "daemon/rpc.h"
+#include "daemon/control/request_params.h"
+#include "daemon/control/rpc.h"
 
 static void test_requests(void **state)
 {

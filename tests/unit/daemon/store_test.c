@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/store.h"
+#include "daemon/intake/fd_store.h"
 
 /* One string of an environment, its end included (MAX_ARG_STRLEN of Linux). */
 #define STRING_MOST 131072

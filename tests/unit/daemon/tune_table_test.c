@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/clock.h"
-#include "daemon/tune_table.h"
+#include "daemon/base/clock.h"
+#include "daemon/tuning/tuning_requests.h"
 
 #define S HK_NS_PER_S
 
