@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
-#include "ctl/memory.h"
-#include "ctl/units.h"
 
 #define WAIT_DEFAULT_MS 2000 /* the daemon's own */
 

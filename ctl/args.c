@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
-#include "ctl/memory.h"
-#include "ctl/output.h"
-#include "ctl/service_name.h"
-#include "ctl/tunables.h"
-#include "ctl/units.h"
+#include "ctl/render/output.h"
+#include "ctl/service/service_name.h"
+#include "ctl/tunable_args.h"
 #include "shm/layout.h"
 #include "shm/nearest.h"
 

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "ctl/json.h"
-#include "ctl/options.h"
+#include "ctl/base/json_read.h"
+#include "ctl/option_table.h"
 
 struct hk_command;
 

@@ -3,17 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/terminal_text.h"
+#include "ctl/client/find_daemon.h"
 #include "ctl/commands.h"
-#include "ctl/display.h"
-#include "ctl/doctor.h"
-#include "ctl/find.h"
-#include "ctl/memory.h"
+#include "ctl/doctor/doctor.h"
 
 #define NOTES_SHOWN 8 /* of one name, as text */
 
 const struct hk_finding_info hk_findings[HK_FINDINGS] = {
 #define HK_FINDING(id, name, weight, advice) {name, HK_WEIGHT_##weight, advice},
-#include "ctl/findings.def"
+#include "ctl/doctor/findings.def"
 };
 
 void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid, const char *comm,

@@ -11,17 +11,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/install_paths.h"
+#include "ctl/base/spawn.h"
+#include "ctl/base/terminal_text.h"
+#include "ctl/client/find_daemon.h"
 #include "ctl/commands.h"
-#include "ctl/display.h"
-#include "ctl/drop_in.h"
-#include "ctl/find.h"
-#include "ctl/memory.h"
-#include "ctl/places.h"
-#include "ctl/service.h"
-#include "ctl/service_check.h"
-#include "ctl/service_names.h"
+#include "ctl/service/drop_in.h"
+#include "ctl/service/service.h"
+#include "ctl/service/service_check.h"
+#include "ctl/service/service_list.h"
 #include "ctl/session.h"
-#include "ctl/spawn.h"
 
 /* What is common to all units of a command line. */
 struct work {

@@ -1,9 +1,9 @@
 /* cmd_info.c - hakmemctl info: about the daemon. */
 #include <string.h>
 
+#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
 #include "ctl/session.h"
-#include "ctl/units.h"
 
 /* Members that are numbers to be shown digit by digit. */
 static bool is_plain(const char *key)

@@ -1,7 +1,7 @@
 /* cmd_list.c - hakmemctl list: the processes, one a line. */
+#include "ctl/base/alloc_or_exit.h"
 #include "ctl/commands.h"
-#include "ctl/memory.h"
-#include "ctl/processes.h"
+#include "ctl/render/process_table.h"
 #include "ctl/session.h"
 
 static void show(struct hk_session *session, const cJSON *result)

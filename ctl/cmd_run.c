@@ -12,13 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/install_paths.h"
+#include "ctl/client/find_daemon.h"
+#include "ctl/client/preload_env.h"
+#include "ctl/client/private_daemon.h"
 #include "ctl/commands.h"
-#include "ctl/find.h"
-#include "ctl/guard.h"
-#include "ctl/memory.h"
-#include "ctl/places.h"
-#include "ctl/preload.h"
-#include "ctl/program_tell.h"
+#include "ctl/program/program_report.h"
 #include "ctl/session.h"
 
 /* The directory of the daemon that will see the program. */

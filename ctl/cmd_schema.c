@@ -1,9 +1,9 @@
 /* cmd_schema.c - hakmemctl schema: every counter and tunable the daemon knows. */
 #include <string.h>
 
+#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
 #include "ctl/session.h"
-#include "ctl/units.h"
 
 static const char *text_of(const cJSON *object, const char *key)
 {

@@ -1,12 +1,12 @@
 /* cmd_stats.c - hakmemctl stats: once. What is asked for, and which page shows it; again and again:
  * watch.c. */
+#include "ctl/cmd_stats.h"
+#include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
-#include "ctl/figures.h"
-#include "ctl/memory.h"
-#include "ctl/pages.h"
-#include "ctl/processes.h"
-#include "ctl/stats.h"
-#include "ctl/units.h"
+#include "ctl/render/process_table.h"
+#include "ctl/render/stats_blocks.h"
+#include "ctl/render/stats_pages.h"
 
 cJSON *hk_stats_params(const struct hk_session *session, bool host)
 {

@@ -2,12 +2,12 @@
 #include <string.h>
 
 #include "ctl/actions.h"
+#include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
-#include "ctl/memory.h"
+#include "ctl/render/tunable_table.h"
 #include "ctl/session.h"
-#include "ctl/tunables.h"
-#include "ctl/tuning_table.h"
-#include "ctl/units.h"
+#include "ctl/tunable_args.h"
 
 /* ---- --get ---- */
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "ctl/options.h"
+#include "ctl/option_table.h"
 #include "shm/base.h"
 
 #define EVERYWHERE (HK_GROUP_GLOBAL | HK_GROUP_JSON)

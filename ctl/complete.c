@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/display.h"
-#include "ctl/find.h"
-#include "ctl/report.h"
-#include "ctl/units.h"
+#include "ctl/base/error_report.h"
+#include "ctl/base/quantity.h"
+#include "ctl/base/terminal_text.h"
+#include "ctl/client/find_daemon.h"
 
 #define PATIENCE_MS 2000 /* somebody waits at a prompt */
 

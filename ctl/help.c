@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "ctl/options.h"
-#include "ctl/units.h"
+#include "ctl/base/quantity.h"
+#include "ctl/option_table.h"
 #include "shm/schema.h"
 
 #define WIDTH_LEAST 20u /* of a column of prose, on however narrow a page */
@@ -159,7 +159,7 @@ static void print_exits(const struct hk_out *out)
         const char *help;
     } exits[] = {
 #define HK_EXIT_STATUS(name, status, help) {status, help},
-#include "ctl/exits.def"
+#include "ctl/base/exits.def"
     };
     for (unsigned i = 0; i < HK_COUNT_OF(exits); i++)
         print_item(out, hk_units_plain(exits[i].status).s, EXIT_COLUMN, exits[i].help);

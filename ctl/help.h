@@ -5,7 +5,7 @@
 #define HAKMEM_CTL_HELP_H
 
 #include "ctl/commands.h"
-#include "ctl/output.h"
+#include "ctl/render/output.h"
 
 /* Of the whole tool, or of one subcommand. */
 void hk_help(const struct hk_out *out, const struct hk_command *command);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "ctl/memory.h"
+#include "ctl/base/alloc_or_exit.h"
 
 enum { CODE_BAD_PARAMETER = -32602 };
 

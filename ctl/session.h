@@ -5,10 +5,10 @@
 #define HAKMEM_CTL_SESSION_H
 
 #include "ctl/args.h"
-#include "ctl/client.h"
-#include "ctl/find.h"
-#include "ctl/output.h"
-#include "ctl/report.h"
+#include "ctl/base/error_report.h"
+#include "ctl/client/connection.h"
+#include "ctl/client/find_daemon.h"
+#include "ctl/render/output.h"
 
 struct hk_session {
     const struct hk_args *args;

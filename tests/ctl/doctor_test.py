@@ -23,7 +23,7 @@ SLEEP = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"
 
 def every_finding():
     """Each name, and whether it is a FAULT or a NOTE."""
-    with open(os.path.join(SOURCE, "ctl", "findings.def"), encoding="utf-8") as file:
+    with open(os.path.join(SOURCE, "ctl", "doctor", "findings.def"), encoding="utf-8") as file:
         return dict(re.findall(r'^HK_FINDING\(\w+, "([a-z-]+)", ([A-Z]+),', file.read(), re.MULTILINE))
 
 

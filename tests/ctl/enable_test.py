@@ -3,6 +3,7 @@
 Units are those of a system in a folder (--root), or of a user with a home of its own. What a running systemd says is
 played by a program of the test's, called systemctl; the groups of system calls are asked of the real systemd-analyze.
 """
+import glob
 import os
 import re
 import shutil
@@ -386,11 +387,10 @@ class SystemCalls(EnableCase):
 
     def test_the_table_is_what_the_library_calls(self):
         called = set()
-        for name in os.listdir(os.path.join(SOURCE, "lib")):
-            if name.endswith((".c", ".h")):
-                with open(os.path.join(SOURCE, "lib", name), encoding="utf-8") as f:
-                    called |= set(re.findall(r"\bSYS_([a-z0-9_]+)", f.read()))
-        with open(os.path.join(SOURCE, "ctl", "syscalls.def"), encoding="utf-8") as f:
+        for name in glob.glob(os.path.join(SOURCE, "lib", "**", "*.[ch]"), recursive=True):
+            with open(name, encoding="utf-8") as f:
+                called |= set(re.findall(r"\bSYS_([a-z0-9_]+)", f.read()))
+        with open(os.path.join(SOURCE, "ctl", "service", "syscalls.def"), encoding="utf-8") as f:
             listed = set(re.findall(r"(?m)^HK_SYSCALL_USED\((\w+),", f.read()))
         # Of architectures without newfstatat; and of modes that are off by default, in systemd's @default, which
         # every list of allowed calls has.

@@ -41,8 +41,8 @@ def check_packages(report):
     number = SONAME.rpartition(".")[2]
     if f"SOVERSION {number})" not in tree.read("lib/CMakeLists.txt"):
         report.add("lib/CMakeLists.txt", 0, f"SOVERSION is not {number}, which the packages are of")
-    if f'PLAIN ".{number}"' not in tree.read("ctl/places.c"):
-        report.add("ctl/places.c", 0, f"hakmemctl does not look for {SONAME}")
+    if f'PLAIN ".{number}"' not in tree.read("ctl/base/install_paths.c"):
+        report.add("ctl/base/install_paths.c", 0, f"hakmemctl does not look for {SONAME}")
 
 
 def check_events(report):

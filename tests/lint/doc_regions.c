@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
-#include "ctl/options.h"
-#include "ctl/program.h"
-#include "ctl/units.h"
+#include "ctl/option_table.h"
+#include "ctl/program/program.h"
 #include "shm/schema.h"
 #include "shm/value.h"
 
@@ -243,7 +243,7 @@ static void exits(void)
         const char *help;
     } list[] = {
 #define HK_EXIT_STATUS(name, status, help) {status, help},
-#include "ctl/exits.def"
+#include "ctl/base/exits.def"
     };
     if (!mdoc)
         puts("| exit status | |\n| --- | --- |");
@@ -330,7 +330,7 @@ static void findings(void)
 {
     static const char *const list[][3] = {
 #define HK_FINDING(id, name, weight, advice) {name, #weight, advice},
-#include "ctl/findings.def"
+#include "ctl/doctor/findings.def"
     };
     if (!mdoc)
         puts("| finding | | what to do |\n| --- | --- | --- |");
@@ -349,7 +349,7 @@ static void programs(void)
 {
     static const struct hk_program_info list[] = {
 #define HK_PROGRAM(id, name, severity, message, remedy) {name, HK_SEVERITY_##severity, message, remedy},
-#include "ctl/program_findings.def"
+#include "ctl/program/program_findings.def"
     };
     static const char *const severities[] = {
         [HK_SEVERITY_HARMFUL] = "harmful",

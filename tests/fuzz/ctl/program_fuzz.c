@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ctl/elf_file.h"
-#include "ctl/program.h"
+#include "ctl/program/elf_file.h"
+#include "ctl/program/program.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool count_symbol(void *arg, const struct hk_elf_symbol *symbol)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/display.h"
+#include "ctl/base/terminal_text.h"
 #include "shm/base.h"
 
 static int setup(void **state)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/json.h"
+#include "ctl/base/json_read.h"
 #include "shm/base.h"
 
 static char *print(const char *text, enum hk_json_form form)

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/places.h"
-#include "ctl/preload.h"
+#include "ctl/base/install_paths.h"
+#include "ctl/client/preload_env.h"
 #include "shm/base.h"
 
 static char dir[] = "/tmp/hakmem-places-XXXXXX";

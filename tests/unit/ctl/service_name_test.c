@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "ctl/service_name.h"
+#include "ctl/service/service_name.h"
 
 #define LONGEST (HK_SERVICE_NAME_BYTES - 1) /* characters, without the end */
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/display.h"
-#include "ctl/table.h"
+#include "ctl/base/terminal_text.h"
+#include "ctl/render/table.h"
 #include "shm/base.h"
 
 static int setup(void **state)

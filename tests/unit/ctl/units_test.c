@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ctl/units.h"
+#include "ctl/base/quantity.h"
 #include "shm/schema.h"
 
 #define KIB 1024.0

@@ -1,0 +1,112 @@
+/* find.c - see find.h. */
+#include "ctl/client/find_daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/base/error_report.h"
+#include "shm/layout.h"
+
+static const char *dir_reason(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return "no such directory";
+    case ENOTDIR:
+        return "not a directory";
+    case EPERM:
+        return "not trusted: neither yours nor root's, or others may write to it";
+    case EINVAL:
+        return "not an absolute path";
+    case ENAMETOOLONG:
+        return "the path is too long for a socket";
+    default:
+        return strerror(error);
+    }
+}
+
+static const char *socket_reason(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return "no socket '" HK_CONTROL_SOCKET "' there";
+    case ECONNREFUSED:
+        return "the daemon that was there has ended";
+    case EAGAIN:
+        return "the daemon there does not accept connections";
+    default:
+        return strerror(error);
+    }
+}
+
+static void note(struct hk_find *find, const char *dir, const char *reason)
+{
+    if (find->count < HK_FIND_MAX) {
+        unsigned i = find->count++;
+        snprintf(find->tried[i].dir, sizeof find->tried[i].dir, "%s", dir);
+        snprintf(find->tried[i].reason, sizeof find->tried[i].reason, "%s", reason);
+    }
+}
+
+static bool try_dir(struct hk_find *find, const char *dir, struct hk_client *client)
+{
+    const char *reason = NULL;
+    int error = hk_runtime_dir_check(dir, geteuid());
+    if (error)
+        reason = dir_reason(error);
+    else if ((error = hk_client_open(client, dir)) != 0)
+        reason = socket_reason(error);
+    if (!reason)
+        return true;
+    note(find, dir, reason);
+    return false;
+}
+
+bool hk_find_daemon(struct hk_find *find, const char *chosen, struct hk_client *client)
+{
+    char dir[HK_RUNTIME_DIR_MAX + 1];
+    int error;
+    memset(find, 0, sizeof *find);
+    memset(client, 0, sizeof *client);
+    client->fd = -1;
+    if (chosen)
+        return try_dir(find, chosen, client);
+    for (unsigned i = 0; (error = hk_runtime_dir_candidate(i, true, geteuid(), dir, sizeof dir)) != ENOENT;
+         i++) {
+        if (error == 0 && try_dir(find, dir, client))
+            return true;
+        if (error != 0)
+            note(find, dir, dir_reason(error));
+    }
+    return false;
+}
+
+void hk_find_explain(const struct hk_find *find)
+{
+    char where[HK_FIND_MAX * 224] = "";
+    for (unsigned i = 0, at = 0; i < find->count; i++)
+        at += (unsigned)snprintf(where + at, sizeof where - at, "\n  %s: %s", find->tried[i].dir,
+                                 find->tried[i].reason);
+    hk_error("no hakmemd answers; looked in%s\n"
+             "Start the host's with 'systemctl start hakmemd', your own with 'hakmemd --user', or run a\n"
+             "program with a private one: hakmemctl run -- CMD",
+             where);
+}
+
+int hk_find_absolute(const char *dir, char *buf, size_t size)
+{
+    char whole[PATH_MAX], here[PATH_MAX];
+    int wrote;
+    if (realpath(dir, whole))
+        wrote = snprintf(buf, size, "%s", whole);
+    else if (dir[0] == '/')
+        wrote = snprintf(buf, size, "%s", dir);
+    else if (getcwd(here, sizeof here))
+        wrote = snprintf(buf, size, "%s/%s", here, dir);
+    else
+        return errno;
+    return wrote < 0 || (size_t)wrote >= size || wrote >= HK_RUNTIME_DIR_MAX ? ENAMETOOLONG : 0;
+}

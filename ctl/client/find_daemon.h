@@ -1,0 +1,31 @@
+/*
+ * find.h - which daemon to talk to: the directories of shm/runtime_dir.h, the first that answers.
+ */
+#ifndef HAKMEM_CTL_FIND_H
+#define HAKMEM_CTL_FIND_H
+
+#include "ctl/client/connection.h"
+
+#define HK_FIND_MAX 4
+
+/* Where was looked, and why there is no daemon. */
+struct hk_find {
+    unsigned count;
+    struct {
+        char dir[HK_RUNTIME_DIR_MAX + 1];
+        char reason[96];
+    } tried[HK_FIND_MAX];
+};
+
+/* Connects client to the daemon in chosen (absolute), or where that is NULL in the first candidate that
+ * answers. False: find says where it looked. */
+bool hk_find_daemon(struct hk_find *find, const char *chosen, struct hk_client *client);
+
+/* Says on stderr that no daemon answers, where it was looked for, and how to start one. */
+void hk_find_explain(const struct hk_find *find);
+
+/* dir as an absolute path into buf, for the environment and for other directories to be current. 0 or an
+ * errno (ENAMETOOLONG: too long for a socket's address). dir need not exist. */
+int hk_find_absolute(const char *dir, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,282 @@
+/* guard.c - the guard itself: starts the daemon, waits, cleans up; see guard.h. */
+#include "ctl/client/private_daemon.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/base/error_report.h"
+#include "ctl/client/connection.h"
+
+#define ANSWER_MS 30000 /* for a daemon to answer after its start */
+#define TRY_MS    10
+#define END_MS    10000 /* for a daemon to end after SIGTERM */
+#define LOG_BYTES 2048  /* of what the daemon says last, for the report */
+
+struct guard {
+    const char *dir, *hakmemd;
+    bool remove;
+    int owner;   /* pidfd */
+    int report;  /* pipe; -1 once the report is made */
+    int signals; /* signalfd */
+    pid_t self, daemon;
+    int daemon_fd; /* pidfd; -1 once it has ended */
+    int log;       /* pipe from its stderr; -1 once closed */
+    char said[LOG_BYTES + 1];
+    size_t said_len;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The first word is for the reader: "ready", or why there is no daemon. */
+HK_PRINTF(2, 3) static void report(struct guard *g, const char *format, ...)
+{
+    char text[LOG_BYTES + 512];
+    va_list values;
+    if (g->report < 0)
+        return;
+    va_start(values, format);
+    int len = vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    if (len > 0)
+        (void)!write(g->report, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+    close(g->report);
+    g->report = -1;
+}
+
+/* ---- the daemon ---- */
+
+/* What a service manager or an outer run means for its own child, not for this daemon. */
+static void clean_environment(void)
+{
+    static const char *const names[] = {
+        "NOTIFY_SOCKET",      "WATCHDOG_PID",      "WATCHDOG_USEC",  "LISTEN_PID",  "LISTEN_FDS",
+        "LISTEN_FDNAMES",     "RUNTIME_DIRECTORY", "JOURNAL_STREAM", "HAKMEM_TUNE", "HAKMEM_LABEL",
+        "HAKMEM_RUNTIME_DIR", "HAKMEM_HARDEN",     "HAKMEM_TRACE"};
+    for (unsigned i = 0; i < HK_COUNT_OF(names); i++)
+        unsetenv(names[i]);
+    setenv("HAKMEM_PUBLISH", "off", 1);
+}
+
+static void become_daemon(const struct guard *g, int log)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != g->self)
+        _exit(1); /* the guard ended before that held */
+    int null = open("/dev/null", O_RDONLY);
+    dup2(null, STDIN_FILENO);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    clean_environment();
+    execl(g->hakmemd, "hakmemd", "--runtime-dir", g->dir, (char *)NULL);
+    fprintf(stderr, "%s: %s\n", g->hakmemd, strerror(errno));
+    _exit(127);
+}
+
+static bool start_daemon(struct guard *g)
+{
+    int log[2];
+    if (pipe2(log, O_CLOEXEC) != 0)
+        return false;
+    g->self = getpid();
+    g->daemon = fork();
+    if (g->daemon == 0)
+        become_daemon(g, log[1]);
+    close(log[1]);
+    g->log = log[0];
+    if (g->daemon < 0)
+        return false;
+    g->daemon_fd = (int)syscall(SYS_pidfd_open, g->daemon, 0);
+    return g->daemon_fd >= 0;
+}
+
+/* Keeps the end of what the daemon says. */
+static void read_log(struct guard *g)
+{
+    char chunk[512];
+    ssize_t n = read(g->log, chunk, sizeof chunk);
+    if (n <= 0) {
+        close(g->log);
+        g->log = -1;
+        return;
+    }
+    size_t len = (size_t)n, keep = g->said_len;
+    if (keep + len > LOG_BYTES) {
+        keep = LOG_BYTES - len;
+        memmove(g->said, g->said + g->said_len - keep, keep);
+    }
+    memcpy(g->said + keep, chunk, len);
+    g->said_len = keep + len;
+    g->said[g->said_len] = '\0';
+}
+
+/* Whether it answers by now. Its hello socket is there then, too: both are made before its loop runs. */
+static bool answers(const struct guard *g)
+{
+    struct hk_client client;
+    struct hk_call_error error;
+    cJSON *result = NULL;
+    if (hk_client_open(&client, g->dir) != 0)
+        return false;
+    enum hk_call call = hk_client_call(&client, "info", NULL, ANSWER_MS, &result, &error);
+    if (call == HK_CALL_REFUSED)
+        cJSON_Delete(error.object);
+    cJSON_Delete(call == HK_CALL_OK ? result : NULL);
+    hk_client_close(&client);
+    return call == HK_CALL_OK;
+}
+
+/* ---- waiting ---- */
+
+enum event { NOTHING, OWNER_ENDED, TOLD_TO_END, DAEMON_ENDED };
+
+static enum event wait_for(struct guard *g, int timeout_ms)
+{
+    struct pollfd fds[] = {{.fd = g->owner, .events = POLLIN},
+                           {.fd = g->signals, .events = POLLIN},
+                           {.fd = g->daemon_fd, .events = POLLIN},
+                           {.fd = g->log, .events = POLLIN}};
+    if (poll(fds, HK_COUNT_OF(fds), timeout_ms) <= 0)
+        return NOTHING;
+    if (fds[3].revents)
+        read_log(g);
+    if (fds[0].revents)
+        return OWNER_ENDED;
+    if (fds[1].revents)
+        return TOLD_TO_END;
+    bool heard = g->log < 0; /* all it said comes before its end */
+    return fds[2].revents && heard ? DAEMON_ENDED : NOTHING;
+}
+
+static void reap_daemon(struct guard *g)
+{
+    if (g->daemon_fd < 0)
+        return;
+    close(g->daemon_fd);
+    g->daemon_fd = -1;
+    waitpid(g->daemon, NULL, 0);
+}
+
+static void end_daemon(struct guard *g)
+{
+    int64_t limit = now_ms() + END_MS;
+    if (g->daemon_fd < 0)
+        return;
+    kill(g->daemon, SIGTERM);
+    for (int64_t left; (left = limit - now_ms()) > 0;) {
+        struct pollfd fds[] = {{.fd = g->daemon_fd, .events = POLLIN}, {.fd = g->log, .events = POLLIN}};
+        poll(fds, HK_COUNT_OF(fds), (int)left);
+        if (fds[1].revents)
+            read_log(g);
+        else if (fds[0].revents)
+            break;
+    }
+    kill(g->daemon, SIGKILL); /* no harm where it has ended: it is not waited for yet */
+    reap_daemon(g);
+}
+
+/* Until the daemon answers. False: it never will, or it is not wanted any more. */
+static bool await_answer(struct guard *g)
+{
+    int64_t limit = now_ms() + ANSWER_MS;
+    while (!answers(g)) {
+        enum event event = wait_for(g, TRY_MS);
+        if (event == DAEMON_ENDED) {
+            report(g, "the private daemon ended at once: %s", g->said_len ? g->said : "it did not say why");
+            return false;
+        }
+        if (now_ms() > limit) {
+            report(g, "the private daemon did not answer within %d s. %s", ANSWER_MS / 1000, g->said);
+            return false;
+        }
+        if (event != NOTHING)
+            return false;
+    }
+    report(g, "ready");
+    return true;
+}
+
+static void await_end(struct guard *g)
+{
+    for (;;) {
+        enum event event = wait_for(g, -1);
+        if (event == DAEMON_ENDED)
+            reap_daemon(g); /* nothing to be done but to clean up, when the program has ended */
+        else if (event != NOTHING)
+            return;
+    }
+}
+
+/* ---- cleaning up ---- */
+
+/* Only what a daemon makes: files and sockets, no directories. */
+static void remove_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
+static int catch_signals(void)
+{
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    return signalfd(-1, &ends, SFD_CLOEXEC);
+}
+
+int hk_guard(int argc, char **argv)
+{
+    if (argc != 3)
+        return HK_EXIT_USAGE;
+    struct guard g = {.dir = argv[0],
+                      .remove = strcmp(argv[1], "remove") == 0,
+                      .hakmemd = argv[2],
+                      .owner = STDIN_FILENO,
+                      .daemon_fd = -1,
+                      .log = -1};
+    signal(SIGPIPE, SIG_IGN); /* nobody may be left to read the report */
+    g.report = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    g.signals = catch_signals();
+    (void)!chdir("/");
+    if (!start_daemon(&g))
+        report(&g, "cannot start the private daemon: %s", strerror(errno));
+    else if (await_answer(&g))
+        await_end(&g);
+    end_daemon(&g);
+    if (g.remove)
+        remove_dir(g.dir);
+    return HK_EXIT_OK;
+}
