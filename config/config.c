@@ -9,7 +9,7 @@
 
 const char *const hk_log_level_names[HK_LOG_LEVELS] = {"error", "warn", "info", "debug"};
 
-/* A number of settings.def: where it goes in struct hk_config and what it may be. */
+/* A number of config_keys.def: where it goes in struct hk_config and what it may be. */
 struct number {
     const char *name;
     size_t offset;

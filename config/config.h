@@ -59,7 +59,7 @@ void hk_config_load(struct hk_config *config, const char *file, bool must_exist,
 /* Prints the configuration as JSON that hk_config_add_text() takes back. 0 or ENOMEM. */
 int hk_config_print(const struct hk_config *config, FILE *out);
 
-/* Bounds of a number of settings.def, "limits.clients" for one of the limits; false if there is none. */
+/* Bounds of a number of config_keys.def, "limits.clients" for one of the limits; false if there is none. */
 bool hk_config_bounds(const char *name, uint32_t *min, uint32_t *max);
 
 /* The level of that name, -1 if there is none. */

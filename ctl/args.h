@@ -1,8 +1,8 @@
 /*
  * args.h - the command line, read and checked.
  *
- * Options come from options.def, subcommands from commands.c. Whatever can be known to be wrong without a
- * daemon is found here. Prints nothing; strings point into argv.
+ * Options come from option_table.def, subcommands from commands.c. Whatever can be known to be wrong without
+ * a daemon is found here. Prints nothing; strings point into argv.
  */
 #ifndef HAKMEM_CTL_ARGS_H
 #define HAKMEM_CTL_ARGS_H

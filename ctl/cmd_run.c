@@ -2,7 +2,7 @@
  * cmd_run.c - hakmemctl run: becomes a program that runs on hakmem.
  *
  * There is no process between the caller and the program: its pid, terminal, signals and exit status are its
- * own. A private daemon is the guard's to end (guard.h).
+ * own. A private daemon is the guard's to end (private_daemon.h).
  */
 #include <errno.h>
 #include <limits.h>

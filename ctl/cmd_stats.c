@@ -1,5 +1,5 @@
 /* cmd_stats.c - hakmemctl stats: once. What is asked for, and which page shows it; again and again:
- * watch.c. */
+ * stats_watch.c. */
 #include "ctl/cmd_stats.h"
 #include "ctl/base/alloc_or_exit.h"
 #include "ctl/base/quantity.h"

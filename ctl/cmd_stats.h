@@ -1,8 +1,8 @@
 /*
- * stats.h - what stats once and stats again and again share.
+ * cmd_stats.h - what stats once and stats again and again share.
  */
-#ifndef HAKMEM_CTL_STATS_H
-#define HAKMEM_CTL_STATS_H
+#ifndef HAKMEM_CTL_CMD_STATS_H
+#define HAKMEM_CTL_CMD_STATS_H
 
 #include "ctl/session.h"
 

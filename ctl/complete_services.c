@@ -1,4 +1,4 @@
-/* complete_units.c - services that a completion offers: unit files there are, and what enable wrote; see
+/* complete_services.c - services that a completion offers: unit files there are, and what enable wrote; see
  * complete.h. */
 #include <stdio.h>
 #include <string.h>

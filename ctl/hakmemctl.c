@@ -1,5 +1,5 @@
 /*
- * main.c - hakmemctl: reads the command line, runs the subcommand.
+ * hakmemctl.c - hakmemctl: reads the command line, runs the subcommand.
  *
  * Beside what --help shows there are three requests that people do not type: --options (for completions),
  * --complete KIND [DIR] (values for them), and --guard, by which run starts the keeper of a private daemon.

@@ -1,4 +1,4 @@
-/* options.c - see options.h; the table expanded. */
+/* option_table.c - see option_table.h; the table expanded. */
 #include "ctl/option_table.h"
 
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /*
- * options.h - the option table as data.
+ * option_table.h - the option table as data.
  *
  * Knows which groups there are, not which subcommand takes which.
  */
-#ifndef HAKMEM_CTL_OPTIONS_H
-#define HAKMEM_CTL_OPTIONS_H
+#ifndef HAKMEM_CTL_OPTION_TABLE_H
+#define HAKMEM_CTL_OPTION_TABLE_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* selector.c - the processes chosen on the command line, as the protocol says it; see args.h. */
+/* selector_args.c - the processes chosen on the command line, as the protocol says it; see args.h. */
 #include "ctl/args.h"
 
 #include "ctl/base/alloc_or_exit.h"

@@ -1,4 +1,4 @@
-/* watch.c - hakmemctl stats --interval: a first answer, then what a subscription brings. */
+/* stats_watch.c - hakmemctl stats --interval: a first answer, then what a subscription brings. */
 #include <signal.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* tunables.c - see tunables.h. */
+/* tunable_args.c - see tunable_args.h. */
 #include "ctl/tunable_args.h"
 
 #include <stdio.h>

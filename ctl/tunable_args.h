@@ -1,11 +1,11 @@
 /*
- * tunables.h - what somebody typed for a tunable, checked before anybody is asked.
+ * tunable_args.h - what somebody typed for a tunable, checked before anybody is asked.
  *
  * Whether a process has a size class (refill_batch.SIZE) only the daemon knows; the value is checked all
  * the same. Pure.
  */
-#ifndef HAKMEM_CTL_TUNABLES_H
-#define HAKMEM_CTL_TUNABLES_H
+#ifndef HAKMEM_CTL_TUNABLE_ARGS_H
+#define HAKMEM_CTL_TUNABLE_ARGS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* options.c - see options.h. */
+/* daemon_options.c - see daemon_options.h. */
 #include "daemon/daemon_options.h"
 
 #include <getopt.h>

@@ -1,8 +1,8 @@
 /*
- * options.h - hakmemd's command line.
+ * daemon_options.h - hakmemd's command line.
  */
-#ifndef HAKMEM_DAEMON_OPTIONS_H
-#define HAKMEM_DAEMON_OPTIONS_H
+#ifndef HAKMEM_DAEMON_DAEMON_OPTIONS_H
+#define HAKMEM_DAEMON_DAEMON_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* main.c - hakmemd: command line, configuration, and then the loop. */
+/* hakmemd.c - hakmemd: command line, configuration, and then the loop. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* tuning.c - see tuning.h. */
+/* tuning_page.c - see tuning_page.h. */
 #include "shm/tuning_page.h"
 
 void hk_tuning_init(struct hk_tuning_page *page)

@@ -1,13 +1,13 @@
 /*
- * tuning.h - the sequence lock over a tuning page's values.
+ * tuning_page.h - the sequence lock over a tuning page's values.
  *
  * One writer (the daemon), any number of readers (a family's processes). The reader never waits and
  * never trusts: it tries a bounded number of times, and what it gets are words to be clamped.
  * Protocol: H.-J. Boehm, "Can Seqlocks Get Along With Programming Language Memory Models?" (MSPC 2012),
  * with every word an atomic.
  */
-#ifndef HAKMEM_SHM_TUNING_H
-#define HAKMEM_SHM_TUNING_H
+#ifndef HAKMEM_SHM_TUNING_PAGE_H
+#define HAKMEM_SHM_TUNING_PAGE_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* memory.c - see memory.h. */
+/* alloc_or_exit.c - see alloc_or_exit.h. */
 #include "ctl/base/alloc_or_exit.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
- * memory.h - what the tool does without memory: it says so and ends.
+ * alloc_or_exit.h - what the tool does without memory: it says so and ends.
  */
-#ifndef HAKMEM_CTL_MEMORY_H
-#define HAKMEM_CTL_MEMORY_H
+#ifndef HAKMEM_CTL_BASE_ALLOC_OR_EXIT_H
+#define HAKMEM_CTL_BASE_ALLOC_OR_EXIT_H
 
 #include <stdarg.h>
 

@@ -1,4 +1,4 @@
-/* report.c - see report.h. */
+/* error_report.c - see error_report.h. */
 #include "ctl/base/error_report.h"
 
 #include <stdarg.h>

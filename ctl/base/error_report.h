@@ -1,11 +1,11 @@
 /*
- * report.h - what the tool says on stderr, and its exit statuses.
+ * error_report.h - what the tool says on stderr, and its exit statuses.
  *
  * Each message is one line (or more, if it holds newlines) after "hakmemctl: ", cleaned of what would
  * steer a terminal, since parts of it may come from other processes.
  */
-#ifndef HAKMEM_CTL_REPORT_H
-#define HAKMEM_CTL_REPORT_H
+#ifndef HAKMEM_CTL_BASE_ERROR_REPORT_H
+#define HAKMEM_CTL_BASE_ERROR_REPORT_H
 
 #include "shm/base.h"
 

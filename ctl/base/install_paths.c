@@ -1,4 +1,4 @@
-/* places.c - see places.h. */
+/* install_paths.c - see install_paths.h. */
 #include "ctl/base/install_paths.h"
 
 #include <errno.h>

@@ -1,10 +1,10 @@
 /*
- * places.h - where hakmem's files are: the library to preload, the daemon to start.
+ * install_paths.h - where hakmem's files are: the library to preload, the daemon to start.
  *
  * Beside the tool in a build folder, else where they were installed.
  */
-#ifndef HAKMEM_CTL_PLACES_H
-#define HAKMEM_CTL_PLACES_H
+#ifndef HAKMEM_CTL_BASE_INSTALL_PATHS_H
+#define HAKMEM_CTL_BASE_INSTALL_PATHS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* json.c - see json.h. */
+/* json_read.c - see json_read.h. */
 #include "ctl/base/json_read.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
 /*
- * json.h - reading members of what the daemon sent, and printing it again.
+ * json_read.h - reading members of what the daemon sent, and printing it again.
  *
  * Nothing sent is trusted to be of the right type: what is missing or of another type reads as the
  * alternative named here. Knows no method.
  */
-#ifndef HAKMEM_CTL_JSON_H
-#define HAKMEM_CTL_JSON_H
+#ifndef HAKMEM_CTL_BASE_JSON_READ_H
+#define HAKMEM_CTL_BASE_JSON_READ_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

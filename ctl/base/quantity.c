@@ -1,4 +1,4 @@
-/* units.c - see units.h. */
+/* quantity.c - see quantity.h. */
 #include "ctl/base/quantity.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
 /*
- * units.h - numbers as people read them, and times as people write them.
+ * quantity.h - numbers as people read them, and times as people write them.
  *
  * Bytes count in powers of 1024 (KiB, MiB), everything else in powers of 1000 (k, M). At most four digits
  * and a unit. Pure; knows neither JSON nor tables.
  */
-#ifndef HAKMEM_CTL_UNITS_H
-#define HAKMEM_CTL_UNITS_H
+#ifndef HAKMEM_CTL_BASE_QUANTITY_H
+#define HAKMEM_CTL_BASE_QUANTITY_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /*
  * spawn.h - asks another program: systemctl, systemd-analyze. No shell in between.
  */
-#ifndef HAKMEM_CTL_SPAWN_H
-#define HAKMEM_CTL_SPAWN_H
+#ifndef HAKMEM_CTL_BASE_SPAWN_H
+#define HAKMEM_CTL_BASE_SPAWN_H
 
 /* Runs argv[0], found in $PATH, with no input, its messages discarded, and LC_ALL=C; returns what it wrote to
  * standard output, to be freed, and its exit status in *status (128 and the signal's number where a signal

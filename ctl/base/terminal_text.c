@@ -1,4 +1,4 @@
-/* display.c - see display.h. */
+/* terminal_text.c - see terminal_text.h. */
 #include "ctl/base/terminal_text.h"
 
 #include <locale.h>

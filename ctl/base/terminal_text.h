@@ -1,11 +1,11 @@
 /*
- * display.h - text on a terminal: how wide it is, how it is cut, and what of it may be shown.
+ * terminal_text.h - text on a terminal: how wide it is, how it is cut, and what of it may be shown.
  *
  * Command names, labels and paths come from processes that may be hostile: what would steer a terminal
  * (control characters, text direction) is shown as '?'. Text is UTF-8. Knows nothing of tables.
  */
-#ifndef HAKMEM_CTL_DISPLAY_H
-#define HAKMEM_CTL_DISPLAY_H
+#ifndef HAKMEM_CTL_BASE_TERMINAL_TEXT_H
+#define HAKMEM_CTL_BASE_TERMINAL_TEXT_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* client.c - see client.h. */
+/* connection.c - see connection.h. */
 #include "ctl/client/connection.h"
 
 #include <errno.h>

@@ -1,10 +1,10 @@
 /*
- * client.h - one connection to a daemon: requests, answers, notifications; docs/protocol.md.
+ * connection.h - one connection to a daemon: requests, answers, notifications; docs/protocol.md.
  *
  * Blocking, with time-outs. Knows framing and JSON-RPC, not methods.
  */
-#ifndef HAKMEM_CTL_CLIENT_H
-#define HAKMEM_CTL_CLIENT_H
+#ifndef HAKMEM_CTL_CLIENT_CONNECTION_H
+#define HAKMEM_CTL_CLIENT_CONNECTION_H
 
 #include <signal.h>
 

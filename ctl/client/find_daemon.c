@@ -1,4 +1,4 @@
-/* find.c - see find.h. */
+/* find_daemon.c - see find_daemon.h. */
 #include "ctl/client/find_daemon.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /*
- * find.h - which daemon to talk to: the directories of shm/runtime_dir.h, the first that answers.
+ * find_daemon.h - which daemon to talk to: the directories of shm/runtime_dir.h, the first that answers.
  */
-#ifndef HAKMEM_CTL_FIND_H
-#define HAKMEM_CTL_FIND_H
+#ifndef HAKMEM_CTL_CLIENT_FIND_DAEMON_H
+#define HAKMEM_CTL_CLIENT_FIND_DAEMON_H
 
 #include "ctl/client/connection.h"
 

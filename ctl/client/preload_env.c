@@ -1,4 +1,4 @@
-/* preload.c - see preload.h. */
+/* preload_env.c - see preload_env.h. */
 #include "ctl/client/preload_env.h"
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /*
- * preload.h - what stands in the environment of a program that is run on hakmem.
+ * preload_env.h - what stands in the environment of a program that is run on hakmem.
  */
-#ifndef HAKMEM_CTL_PRELOAD_H
-#define HAKMEM_CTL_PRELOAD_H
+#ifndef HAKMEM_CTL_CLIENT_PRELOAD_ENV_H
+#define HAKMEM_CTL_CLIENT_PRELOAD_ENV_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-/* guard.c - the guard itself: starts the daemon, waits, cleans up; see guard.h. */
+/* private_daemon.c - the guard itself: starts the daemon, waits, cleans up; see private_daemon.h. */
 #include "ctl/client/private_daemon.h"
 
 #include <dirent.h>

@@ -1,12 +1,12 @@
 /*
- * guard.h - the keeper of a private daemon.
+ * private_daemon.h - the keeper of a private daemon.
  *
  * `hakmemctl run` becomes the program it runs, so that process, terminal, signals and exit status are the
  * program's own. What must outlast it, to end the daemon and remove its directory, is a process beside it,
  * in a session of its own: the guard.
  */
-#ifndef HAKMEM_CTL_GUARD_H
-#define HAKMEM_CTL_GUARD_H
+#ifndef HAKMEM_CTL_CLIENT_PRIVATE_DAEMON_H
+#define HAKMEM_CTL_CLIENT_PRIVATE_DAEMON_H
 
 #include <stdbool.h>
 #include <stddef.h>

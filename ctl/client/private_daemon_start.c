@@ -1,4 +1,5 @@
-/* guard_start.c - from run to the guard: two forks, so that it is no child of the program; see guard.h. */
+/* private_daemon_start.c - from run to the guard: two forks, so that it is no child of the program; see
+ * private_daemon.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  *
  * A finding is one of findings.def, about a process or about the host, with a sentence on what was seen.
  */
-#ifndef HAKMEM_CTL_DOCTOR_H
-#define HAKMEM_CTL_DOCTOR_H
+#ifndef HAKMEM_CTL_DOCTOR_DOCTOR_H
+#define HAKMEM_CTL_DOCTOR_DOCTOR_H
 
 #include <sys/types.h>
 

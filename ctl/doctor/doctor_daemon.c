@@ -33,7 +33,7 @@ static double rate(const cJSON *process, const char *key)
 
 /* ---- the daemon ---- */
 
-/* Those that are still there were judged one by one: see doctor_suspects.c. */
+/* Those that are still there were judged one by one: see doctor_unseen.c. */
 static void look_at_refusals(struct hk_doctor *doctor)
 {
     const cJSON *entry;

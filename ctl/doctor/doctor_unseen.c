@@ -1,5 +1,5 @@
 /*
- * doctor_suspects.c - programs that should be on hakmem and that the daemon does not see: which they are, and
+ * doctor_unseen.c - programs that should be on hakmem and that the daemon does not see: which they are, and
  * why.
  */
 #include <ctype.h>

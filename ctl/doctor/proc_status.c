@@ -1,4 +1,4 @@
-/* proc.c - see proc.h. */
+/* proc_status.c - see proc_status.h. */
 #include "ctl/doctor/proc_status.h"
 
 #include <errno.h>

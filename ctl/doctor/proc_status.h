@@ -1,8 +1,8 @@
 /*
- * proc.h - what /proc says of a process, for doctor.
+ * proc_status.h - what /proc says of a process, for doctor.
  */
-#ifndef HAKMEM_CTL_PROC_H
-#define HAKMEM_CTL_PROC_H
+#ifndef HAKMEM_CTL_DOCTOR_PROC_STATUS_H
+#define HAKMEM_CTL_DOCTOR_PROC_STATUS_H
 
 #include <stdbool.h>
 #include <stddef.h>

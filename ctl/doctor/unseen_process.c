@@ -1,4 +1,4 @@
-/* suspect.c - see suspect.h. */
+/* unseen_process.c - see unseen_process.h. */
 #include "ctl/doctor/unseen_process.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /*
- * suspect.h - a process that has the library, or was to have it, as /proc shows it.
+ * unseen_process.h - a process that has the library, or was to have it, as /proc shows it.
  *
  * Knows no daemon and no findings.
  */
-#ifndef HAKMEM_CTL_SUSPECT_H
-#define HAKMEM_CTL_SUSPECT_H
+#ifndef HAKMEM_CTL_DOCTOR_UNSEEN_PROCESS_H
+#define HAKMEM_CTL_DOCTOR_UNSEEN_PROCESS_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -5,8 +5,8 @@
  * by the file's size and by limits; what leads outside of it reads as not there. Only files of our own class
  * and byte order are read beyond their first bytes.
  */
-#ifndef HAKMEM_CTL_ELF_FILE_H
-#define HAKMEM_CTL_ELF_FILE_H
+#ifndef HAKMEM_CTL_PROGRAM_ELF_FILE_H
+#define HAKMEM_CTL_PROGRAM_ELF_FILE_H
 
 #include <elf.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * Looks at the file, at the interpreter of a script, and at the libraries that it needs. Nothing is run.
  * Knows nothing of daemons and units.
  */
-#ifndef HAKMEM_CTL_PROGRAM_H
-#define HAKMEM_CTL_PROGRAM_H
+#ifndef HAKMEM_CTL_PROGRAM_PROGRAM_H
+#define HAKMEM_CTL_PROGRAM_PROGRAM_H
 
 #include <limits.h>
 #include <stdbool.h>

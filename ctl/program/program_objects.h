@@ -2,8 +2,8 @@
  * program_objects.h - which allocators a program and the libraries that it needs use or hold, by their
  * symbols.
  */
-#ifndef HAKMEM_CTL_PROGRAM_OBJECTS_H
-#define HAKMEM_CTL_PROGRAM_OBJECTS_H
+#ifndef HAKMEM_CTL_PROGRAM_PROGRAM_OBJECTS_H
+#define HAKMEM_CTL_PROGRAM_PROGRAM_OBJECTS_H
 
 #include <stdint.h>
 #include <sys/stat.h>

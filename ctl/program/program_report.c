@@ -1,4 +1,4 @@
-/* program_tell.c - see program_tell.h. */
+/* program_report.c - see program_report.h. */
 #include "ctl/program/program_report.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
- * program_tell.h - what was found of a program, told on stderr.
+ * program_report.h - what was found of a program, told on stderr.
  */
-#ifndef HAKMEM_CTL_PROGRAM_TELL_H
-#define HAKMEM_CTL_PROGRAM_TELL_H
+#ifndef HAKMEM_CTL_PROGRAM_PROGRAM_REPORT_H
+#define HAKMEM_CTL_PROGRAM_PROGRAM_REPORT_H
 
 #include "ctl/program/program.h"
 

@@ -1,4 +1,5 @@
-/* classes.c - size classes as a table: a column for each member of the daemon's objects; see figures.h. */
+/* class_table.c - size classes as a table: a column for each member of the daemon's objects; see
+ * stats_blocks.h. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>

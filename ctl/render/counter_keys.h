@@ -1,8 +1,9 @@
 /*
- * keys.h - names of counters that the tool means by name, checked against the tables when it is compiled.
+ * counter_keys.h - names of counters that the tool means by name, checked against the tables when it is
+ * compiled.
  */
-#ifndef HAKMEM_CTL_KEYS_H
-#define HAKMEM_CTL_KEYS_H
+#ifndef HAKMEM_CTL_RENDER_COUNTER_KEYS_H
+#define HAKMEM_CTL_RENDER_COUNTER_KEYS_H
 
 #include "shm/derive.h"
 

@@ -3,8 +3,8 @@
  *
  * Each subcommand has one text form, made of the pieces here, and one JSON form, the daemon's result.
  */
-#ifndef HAKMEM_CTL_OUTPUT_H
-#define HAKMEM_CTL_OUTPUT_H
+#ifndef HAKMEM_CTL_RENDER_OUTPUT_H
+#define HAKMEM_CTL_RENDER_OUTPUT_H
 
 #include "ctl/base/json_read.h"
 #include "ctl/render/table.h"

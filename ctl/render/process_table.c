@@ -1,4 +1,4 @@
-/* processes.c - see processes.h. */
+/* process_table.c - see process_table.h. */
 #include "ctl/render/process_table.h"
 
 #include <stdlib.h>

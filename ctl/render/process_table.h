@@ -1,8 +1,8 @@
 /*
- * processes.h - processes as a table, one a line.
+ * process_table.h - processes as a table, one a line.
  */
-#ifndef HAKMEM_CTL_PROCESSES_H
-#define HAKMEM_CTL_PROCESSES_H
+#ifndef HAKMEM_CTL_RENDER_PROCESS_TABLE_H
+#define HAKMEM_CTL_RENDER_PROCESS_TABLE_H
 
 #include "ctl/args.h"
 #include "ctl/render/output.h"

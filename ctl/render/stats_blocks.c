@@ -1,4 +1,4 @@
-/* figures.c - see figures.h. */
+/* stats_blocks.c - see stats_blocks.h. */
 #include "ctl/render/stats_blocks.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
 /*
- * figures.h - the blocks a page of figures is made of: memory as a sum, counters, gauges, size classes.
+ * stats_blocks.h - the blocks a page of figures is made of: memory as a sum, counters, gauges, size classes.
  *
  * They take objects of a stats result ("gauges", "totals", "rates", "classes"), of a process or the host,
  * and show whatever is in them: a counter that a newer daemon adds is shown without a change here.
  */
-#ifndef HAKMEM_CTL_FIGURES_H
-#define HAKMEM_CTL_FIGURES_H
+#ifndef HAKMEM_CTL_RENDER_STATS_BLOCKS_H
+#define HAKMEM_CTL_RENDER_STATS_BLOCKS_H
 
 #include "ctl/render/output.h"
 

@@ -1,4 +1,4 @@
-/* lines.c - a line each time, of a process or the host; see pages.h. */
+/* stats_lines.c - a line each time, of a process or the host; see stats_pages.h. */
 #include <time.h>
 
 #include "ctl/base/quantity.h"

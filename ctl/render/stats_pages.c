@@ -1,4 +1,4 @@
-/* pages.c - the pages of stats; see pages.h. */
+/* stats_pages.c - the pages of stats; see stats_pages.h. */
 #include "ctl/render/stats_pages.h"
 
 #include <math.h>

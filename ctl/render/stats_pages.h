@@ -1,8 +1,8 @@
 /*
- * pages.h - the text forms of stats: a process, the host, and a line each time.
+ * stats_pages.h - the text forms of stats: a process, the host, and a line each time.
  */
-#ifndef HAKMEM_CTL_PAGES_H
-#define HAKMEM_CTL_PAGES_H
+#ifndef HAKMEM_CTL_RENDER_STATS_PAGES_H
+#define HAKMEM_CTL_RENDER_STATS_PAGES_H
 
 #include "ctl/render/output.h"
 

@@ -5,8 +5,8 @@
  * highest rank first, until the rest fits with its texts elided; then texts are shortened, the longest
  * first, and those that are to stay whole last. Knows no unit, no JSON and no subcommand.
  */
-#ifndef HAKMEM_CTL_TABLE_H
-#define HAKMEM_CTL_TABLE_H
+#ifndef HAKMEM_CTL_RENDER_TABLE_H
+#define HAKMEM_CTL_RENDER_TABLE_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* tuning_table.c - see tuning_table.h. */
+/* tunable_table.c - see tunable_table.h. */
 #include "ctl/render/tunable_table.h"
 
 #include <string.h>

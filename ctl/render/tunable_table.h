@@ -1,8 +1,8 @@
 /*
- * tuning_table.h - a process's tunables as a table.
+ * tunable_table.h - a process's tunables as a table.
  */
-#ifndef HAKMEM_CTL_TUNING_TABLE_H
-#define HAKMEM_CTL_TUNING_TABLE_H
+#ifndef HAKMEM_CTL_RENDER_TUNABLE_TABLE_H
+#define HAKMEM_CTL_RENDER_TUNABLE_TABLE_H
 
 #include "ctl/render/output.h"
 

@@ -2,8 +2,8 @@
  * drop_in.h - the file beside a unit that preloads the library into it: made whole or not at all, and taken
  * away only while it is what was written.
  */
-#ifndef HAKMEM_CTL_DROP_IN_H
-#define HAKMEM_CTL_DROP_IN_H
+#ifndef HAKMEM_CTL_SERVICE_DROP_IN_H
+#define HAKMEM_CTL_SERVICE_DROP_IN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * Read from its files; where a running systemd can be asked, it says which files these are, and what only it
  * knows.
  */
-#ifndef HAKMEM_CTL_SERVICE_H
-#define HAKMEM_CTL_SERVICE_H
+#ifndef HAKMEM_CTL_SERVICE_SERVICE_H
+#define HAKMEM_CTL_SERVICE_SERVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>

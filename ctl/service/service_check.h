@@ -1,8 +1,8 @@
 /*
  * service_check.h - whether a service, as it is set, can run on hakmem, and what is in the way.
  */
-#ifndef HAKMEM_CTL_SERVICE_CHECK_H
-#define HAKMEM_CTL_SERVICE_CHECK_H
+#ifndef HAKMEM_CTL_SERVICE_SERVICE_CHECK_H
+#define HAKMEM_CTL_SERVICE_SERVICE_CHECK_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* service_names.c - see service_names.h. */
+/* service_list.c - see service_list.h. */
 #include "ctl/service/service_list.h"
 
 #include <dirent.h>

@@ -1,10 +1,10 @@
 /*
- * service_names.h - the names of services there are, for completion and for messages about wrong names.
+ * service_list.h - the names of services there are, for completion and for messages about wrong names.
  *
  * Read from the directories of unit files; systemd is not asked.
  */
-#ifndef HAKMEM_CTL_SERVICE_NAMES_H
-#define HAKMEM_CTL_SERVICE_NAMES_H
+#ifndef HAKMEM_CTL_SERVICE_SERVICE_LIST_H
+#define HAKMEM_CTL_SERVICE_SERVICE_LIST_H
 
 #include "ctl/service/service.h"
 

@@ -1,8 +1,8 @@
 /*
  * service_name.h - names of systemd services as operators type them. Pure.
  */
-#ifndef HAKMEM_CTL_SERVICE_NAME_H
-#define HAKMEM_CTL_SERVICE_NAME_H
+#ifndef HAKMEM_CTL_SERVICE_SERVICE_NAME_H
+#define HAKMEM_CTL_SERVICE_SERVICE_NAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

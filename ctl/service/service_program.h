@@ -1,8 +1,8 @@
 /*
  * service_program.h - the programs that a service starts, and whether they can run on hakmem.
  */
-#ifndef HAKMEM_CTL_SERVICE_PROGRAM_H
-#define HAKMEM_CTL_SERVICE_PROGRAM_H
+#ifndef HAKMEM_CTL_SERVICE_SERVICE_PROGRAM_H
+#define HAKMEM_CTL_SERVICE_SERVICE_PROGRAM_H
 
 #include "ctl/program/program.h"
 #include "ctl/service/service.h"

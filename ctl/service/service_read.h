@@ -1,8 +1,8 @@
 /*
  * service_read.h - the settings of unit files gathered into a struct hk_service; of service.c alone.
  */
-#ifndef HAKMEM_CTL_SERVICE_READ_H
-#define HAKMEM_CTL_SERVICE_READ_H
+#ifndef HAKMEM_CTL_SERVICE_SERVICE_READ_H
+#define HAKMEM_CTL_SERVICE_SERVICE_READ_H
 
 #include "ctl/service/service.h"
 

@@ -2,8 +2,8 @@
  * syscall_filter.h - what a unit's SystemCallFilter= would do to the system calls of libhakmem.so
  * (syscalls.def).
  */
-#ifndef HAKMEM_CTL_SYSCALL_FILTER_H
-#define HAKMEM_CTL_SYSCALL_FILTER_H
+#ifndef HAKMEM_CTL_SERVICE_SYSCALL_FILTER_H
+#define HAKMEM_CTL_SERVICE_SYSCALL_FILTER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  *
  * As much of systemd.syntax(7) as it takes to read what others wrote. Touches no file.
  */
-#ifndef HAKMEM_CTL_UNIT_FILE_H
-#define HAKMEM_CTL_UNIT_FILE_H
+#ifndef HAKMEM_CTL_SERVICE_UNIT_FILE_H
+#define HAKMEM_CTL_SERVICE_UNIT_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

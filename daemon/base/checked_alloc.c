@@ -1,4 +1,4 @@
-/* memory.c - see memory.h. */
+/* checked_alloc.c - see checked_alloc.h. */
 #include "daemon/base/checked_alloc.h"
 
 #include <stdint.h>

@@ -1,11 +1,11 @@
 /*
- * memory.h - allocation that does not fail.
+ * checked_alloc.h - allocation that does not fail.
  *
  * What the daemon allocates for others is bounded by limits; if even that cannot be had, going on would
  * be guessing, so it says so and aborts, and the service manager starts it again.
  */
-#ifndef HAKMEM_DAEMON_MEMORY_H
-#define HAKMEM_DAEMON_MEMORY_H
+#ifndef HAKMEM_DAEMON_BASE_CHECKED_ALLOC_H
+#define HAKMEM_DAEMON_BASE_CHECKED_ALLOC_H
 
 #include <stddef.h>
 

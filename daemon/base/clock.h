@@ -1,8 +1,8 @@
 /*
  * clock.h - the clocks the daemon reads, in nanoseconds.
  */
-#ifndef HAKMEM_DAEMON_CLOCK_H
-#define HAKMEM_DAEMON_CLOCK_H
+#ifndef HAKMEM_DAEMON_BASE_CLOCK_H
+#define HAKMEM_DAEMON_BASE_CLOCK_H
 
 #include <time.h>
 

@@ -3,8 +3,8 @@
  *
  * Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_LOG_H
-#define HAKMEM_DAEMON_LOG_H
+#ifndef HAKMEM_DAEMON_BASE_LOG_H
+#define HAKMEM_DAEMON_BASE_LOG_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-/* sorted.c - see sorted.h. */
+/* sorted_array.c - see sorted_array.h. */
 #include "daemon/base/sorted_array.h"
 
 #include <stddef.h>

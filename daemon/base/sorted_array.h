@@ -1,10 +1,10 @@
 /*
- * sorted.h - arrays kept in order, to be searched by halving.
+ * sorted_array.h - arrays kept in order, to be searched by halving.
  *
  * Pure. Knows nothing of what the items are.
  */
-#ifndef HAKMEM_DAEMON_SORTED_H
-#define HAKMEM_DAEMON_SORTED_H
+#ifndef HAKMEM_DAEMON_BASE_SORTED_ARRAY_H
+#define HAKMEM_DAEMON_BASE_SORTED_ARRAY_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * The only user of libsystemd. Built without it, or run without a service manager, every function does
  * nothing and says so.
  */
-#ifndef HAKMEM_DAEMON_SYSTEMD_H
-#define HAKMEM_DAEMON_SYSTEMD_H
+#ifndef HAKMEM_DAEMON_BASE_SYSTEMD_H
+#define HAKMEM_DAEMON_BASE_SYSTEMD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /*
- * bucket.h - how often something may happen: a token bucket. Pure.
+ * token_bucket.h - how often something may happen: a token bucket. Pure.
  */
-#ifndef HAKMEM_DAEMON_BUCKET_H
-#define HAKMEM_DAEMON_BUCKET_H
+#ifndef HAKMEM_DAEMON_BASE_TOKEN_BUCKET_H
+#define HAKMEM_DAEMON_BASE_TOKEN_BUCKET_H
 
 #include <stdbool.h>
 

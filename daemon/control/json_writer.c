@@ -1,4 +1,4 @@
-/* json_out.c - see json_out.h. */
+/* json_writer.c - see json_writer.h. */
 #include "daemon/control/json_writer.h"
 
 #include <math.h>

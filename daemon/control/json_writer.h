@@ -1,5 +1,5 @@
 /*
- * json_out.h - JSON written straight into a growing buffer.
+ * json_writer.h - JSON written straight into a growing buffer.
  *
  * Requests are parsed with cJSON; answers are not built with it, for two reasons: a number there is a
  * double, so counters beyond 2^53 would come out wrong, and an answer on a thousand processes is some
@@ -9,8 +9,8 @@
  * In every function key is the member's name, or NULL for an item of an array and for the whole. The
  * caller sees to the nesting. Pure.
  */
-#ifndef HAKMEM_DAEMON_JSON_OUT_H
-#define HAKMEM_DAEMON_JSON_OUT_H
+#ifndef HAKMEM_DAEMON_CONTROL_JSON_WRITER_H
+#define HAKMEM_DAEMON_CONTROL_JSON_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>

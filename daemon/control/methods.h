@@ -1,8 +1,8 @@
 /*
  * methods.h - what can be asked: one row a method, and the way from a line to its answer.
  */
-#ifndef HAKMEM_DAEMON_METHODS_H
-#define HAKMEM_DAEMON_METHODS_H
+#ifndef HAKMEM_DAEMON_CONTROL_METHODS_H
+#define HAKMEM_DAEMON_CONTROL_METHODS_H
 
 #include <stddef.h>
 

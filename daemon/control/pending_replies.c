@@ -1,4 +1,4 @@
-/* waits.c - see waits.h. */
+/* pending_replies.c - see pending_replies.h. */
 #include "daemon/control/pending_replies.h"
 
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /*
- * waits.h - requests that wait until processes acknowledge.
+ * pending_replies.h - requests that wait until processes acknowledge.
  *
  * A process acknowledges at its next slow path, which may be at once or never, so the areas of those
  * waited for are read every few milliseconds, ever less often, until all have answered or the time is
  * up. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_WAITS_H
-#define HAKMEM_DAEMON_WAITS_H
+#ifndef HAKMEM_DAEMON_CONTROL_PENDING_REPLIES_H
+#define HAKMEM_DAEMON_CONTROL_PENDING_REPLIES_H
 
 #include <stdbool.h>
 #include <sys/queue.h>

@@ -1,4 +1,4 @@
-/* selector.c - see selector.h. */
+/* process_selector.c - see process_selector.h. */
 #include "daemon/control/process_selector.h"
 
 #include <stdlib.h>

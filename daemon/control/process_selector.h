@@ -1,10 +1,10 @@
 /*
- * selector.h - which processes a request is about, and which its sender may see.
+ * process_selector.h - which processes a request is about, and which its sender may see.
  *
  * Pure but for the registry's records that it reads.
  */
-#ifndef HAKMEM_DAEMON_SELECTOR_H
-#define HAKMEM_DAEMON_SELECTOR_H
+#ifndef HAKMEM_DAEMON_CONTROL_PROCESS_SELECTOR_H
+#define HAKMEM_DAEMON_CONTROL_PROCESS_SELECTOR_H
 
 #include "daemon/model/registry.h"
 

@@ -4,8 +4,8 @@
  * Walks the schema's lists, so that a counter or tunable declared in shm/ is here by itself. Each
  * function writes one object into the answer under key.
  */
-#ifndef HAKMEM_DAEMON_REPORT_H
-#define HAKMEM_DAEMON_REPORT_H
+#ifndef HAKMEM_DAEMON_CONTROL_REPORT_H
+#define HAKMEM_DAEMON_CONTROL_REPORT_H
 
 #include "daemon/control/json_writer.h"
 #include "daemon/control/request_params.h"

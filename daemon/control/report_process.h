@@ -1,8 +1,8 @@
 /*
  * report_process.h - what list and stats say of one process.
  */
-#ifndef HAKMEM_DAEMON_REPORT_PROCESS_H
-#define HAKMEM_DAEMON_REPORT_PROCESS_H
+#ifndef HAKMEM_DAEMON_CONTROL_REPORT_PROCESS_H
+#define HAKMEM_DAEMON_CONTROL_REPORT_PROCESS_H
 
 #include "daemon/control/report.h"
 

@@ -1,4 +1,4 @@
-/* params.c - see params.h. */
+/* request_params.c - see request_params.h. */
 #include "daemon/control/request_params.h"
 
 #include <string.h>

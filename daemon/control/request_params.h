@@ -1,11 +1,11 @@
 /*
- * params.h - the parameters of requests, checked.
+ * request_params.h - the parameters of requests, checked.
  *
  * Each method says which it takes; any other, and any of the wrong type or out of range, is an error that
  * names it. Pure.
  */
-#ifndef HAKMEM_DAEMON_PARAMS_H
-#define HAKMEM_DAEMON_PARAMS_H
+#ifndef HAKMEM_DAEMON_CONTROL_REQUEST_PARAMS_H
+#define HAKMEM_DAEMON_CONTROL_REQUEST_PARAMS_H
 
 #include "daemon/control/process_selector.h"
 #include "daemon/control/rpc.h"

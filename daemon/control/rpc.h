@@ -3,8 +3,8 @@
  *
  * Pure: a line in, text out.
  */
-#ifndef HAKMEM_DAEMON_RPC_H
-#define HAKMEM_DAEMON_RPC_H
+#ifndef HAKMEM_DAEMON_CONTROL_RPC_H
+#define HAKMEM_DAEMON_CONTROL_RPC_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  *
  * What lines mean is daemon/control/methods.c's business. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_SERVER_H
-#define HAKMEM_DAEMON_SERVER_H
+#ifndef HAKMEM_DAEMON_CONTROL_SERVER_H
+#define HAKMEM_DAEMON_CONTROL_SERVER_H
 
 #include <sys/queue.h>
 #include <uv.h>

@@ -1,8 +1,8 @@
 /*
  * subscribe.h - a client's subscriptions.
  */
-#ifndef HAKMEM_DAEMON_SUBSCRIBE_H
-#define HAKMEM_DAEMON_SUBSCRIBE_H
+#ifndef HAKMEM_DAEMON_CONTROL_SUBSCRIBE_H
+#define HAKMEM_DAEMON_CONTROL_SUBSCRIBE_H
 
 #include "daemon/control/server.h"
 

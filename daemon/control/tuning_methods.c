@@ -1,4 +1,4 @@
-/* steer.c - the methods that steer: tune.set, tune.reset, trim, flush. */
+/* tuning_methods.c - the methods that steer: tune.set, tune.reset, trim, flush. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* arrival.c - see arrival.h. */
+/* admission.c - see admission.h. */
 #include "daemon/intake/admission.h"
 
 #include <fcntl.h>

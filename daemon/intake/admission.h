@@ -1,11 +1,11 @@
 /*
- * arrival.h - a family comes in: by a hello, or from the service manager's descriptor store.
+ * admission.h - a family comes in: by a hello, or from the service manager's descriptor store.
  *
  * Descriptors are checked, the process is found in its segment, limits are kept, and what was known of
  * the process before is carried on or ended. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_ARRIVAL_H
-#define HAKMEM_DAEMON_ARRIVAL_H
+#ifndef HAKMEM_DAEMON_INTAKE_ADMISSION_H
+#define HAKMEM_DAEMON_INTAKE_ADMISSION_H
 
 #include "daemon/base/systemd.h"
 #include "daemon/model/registry.h"

@@ -1,4 +1,4 @@
-/* claims.c - see claims.h. */
+/* area_claims.c - see area_claims.h. */
 #include "daemon/intake/area_claims.h"
 
 #include <errno.h>

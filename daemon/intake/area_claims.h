@@ -1,12 +1,12 @@
 /*
- * claims.h - whose area is it: the claims in a segment's directory against what the kernel says.
+ * area_claims.h - whose area is it: the claims in a segment's directory against what the kernel says.
  *
  * A forked child claims an area by writing its pid, as it sees it, into memory. It is believed if there
  * is such a process, of the right user, that descends from the family, or at least looks like it. Of
  * the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_CLAIMS_H
-#define HAKMEM_DAEMON_CLAIMS_H
+#ifndef HAKMEM_DAEMON_INTAKE_AREA_CLAIMS_H
+#define HAKMEM_DAEMON_INTAKE_AREA_CLAIMS_H
 
 #include "daemon/model/registry.h"
 

@@ -1,4 +1,4 @@
-/* store.c - see store.h. */
+/* fd_store.c - see fd_store.h. */
 #include "daemon/intake/fd_store.h"
 
 #include <fcntl.h>

@@ -1,13 +1,13 @@
 /*
- * store.h - families that the service manager keeps over a restart: their descriptors, and what is known of
- * them.
+ * fd_store.h - families that the service manager keeps over a restart: their descriptors, and what is known
+ * of them.
  *
  * The names of all descriptors come back in one environment variable, which the kernel bounds to 128 KiB, so
  * a name is no more than a number of one to three characters: that of a row in a table, a memfd that is kept
  * as well. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_STORE_H
-#define HAKMEM_DAEMON_STORE_H
+#ifndef HAKMEM_DAEMON_INTAKE_FD_STORE_H
+#define HAKMEM_DAEMON_INTAKE_FD_STORE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* hello.c - see hello.h. */
+/* hello_socket.c - see hello_socket.h. */
 #include "daemon/intake/hello_socket.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 /*
- * hello.h - the hello socket: processes come, leave one message with two descriptors, and go.
+ * hello_socket.h - the hello socket: processes come, leave one message with two descriptors, and go.
  *
  * Nobody waits for an answer, so whatever is wrong is remembered here and said in the log. Of the loop's
  * thread alone.
  */
-#ifndef HAKMEM_DAEMON_HELLO_H
-#define HAKMEM_DAEMON_HELLO_H
+#ifndef HAKMEM_DAEMON_INTAKE_HELLO_SOCKET_H
+#define HAKMEM_DAEMON_INTAKE_HELLO_SOCKET_H
 
 #include <stdbool.h>
 #include <sys/queue.h>

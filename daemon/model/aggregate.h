@@ -3,8 +3,8 @@
  *
  * Pure: figures in, figures out. Sums stop at the largest number.
  */
-#ifndef HAKMEM_DAEMON_AGGREGATE_H
-#define HAKMEM_DAEMON_AGGREGATE_H
+#ifndef HAKMEM_DAEMON_MODEL_AGGREGATE_H
+#define HAKMEM_DAEMON_MODEL_AGGREGATE_H
 
 #include "daemon/model/counter_values.h"
 

@@ -1,4 +1,4 @@
-/* figures.c - see figures.h. */
+/* counter_values.c - see counter_values.h. */
 #include "daemon/model/counter_values.h"
 
 #include <stdio.h>

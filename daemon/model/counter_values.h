@@ -1,10 +1,10 @@
 /*
- * figures.h - the figures of one process, and the lists of counters and gauges that answers walk.
+ * counter_values.h - the figures of one process, and the lists of counters and gauges that answers walk.
  *
  * The lists come from shm/counters.def, in its order. Pure.
  */
-#ifndef HAKMEM_DAEMON_FIGURES_H
-#define HAKMEM_DAEMON_FIGURES_H
+#ifndef HAKMEM_DAEMON_MODEL_COUNTER_VALUES_H
+#define HAKMEM_DAEMON_MODEL_COUNTER_VALUES_H
 
 #include "shm/derive.h"
 

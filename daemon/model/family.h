@@ -3,8 +3,8 @@
  *
  * Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_FAMILY_H
-#define HAKMEM_DAEMON_FAMILY_H
+#ifndef HAKMEM_DAEMON_MODEL_FAMILY_H
+#define HAKMEM_DAEMON_MODEL_FAMILY_H
 
 #include "daemon/model/registry.h"
 

@@ -3,8 +3,8 @@
  *
  * Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_PROCESS_H
-#define HAKMEM_DAEMON_PROCESS_H
+#ifndef HAKMEM_DAEMON_MODEL_PROCESS_H
+#define HAKMEM_DAEMON_MODEL_PROCESS_H
 
 #include "daemon/model/registry.h"
 

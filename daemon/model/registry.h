@@ -9,8 +9,8 @@
  * Keeps them and finds them; who comes in is daemon/intake/admission.c's and daemon/intake/area_claims.c's
  * business, what is read of them daemon/model/family.c's. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_REGISTRY_H
-#define HAKMEM_DAEMON_REGISTRY_H
+#ifndef HAKMEM_DAEMON_MODEL_REGISTRY_H
+#define HAKMEM_DAEMON_MODEL_REGISTRY_H
 
 #include <sys/queue.h>
 #include <uv.h>

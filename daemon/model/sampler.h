@@ -1,8 +1,8 @@
 /*
  * sampler.h - the interval: every family read, every heartbeat counted, old records dropped.
  */
-#ifndef HAKMEM_DAEMON_SAMPLER_H
-#define HAKMEM_DAEMON_SAMPLER_H
+#ifndef HAKMEM_DAEMON_MODEL_SAMPLER_H
+#define HAKMEM_DAEMON_MODEL_SAMPLER_H
 
 #include "daemon/daemon.h"
 

@@ -1,8 +1,8 @@
 /*
  * cgroup.h - the systemd unit or container of a process, from its /proc/PID/cgroup. Pure.
  */
-#ifndef HAKMEM_DAEMON_CGROUP_H
-#define HAKMEM_DAEMON_CGROUP_H
+#ifndef HAKMEM_DAEMON_SOURCES_CGROUP_H
+#define HAKMEM_DAEMON_SOURCES_CGROUP_H
 
 #include <stdbool.h>
 #include <stddef.h>

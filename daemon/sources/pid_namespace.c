@@ -1,4 +1,4 @@
-/* pid_names.c - see pid_names.h. */
+/* pid_namespace.c - see pid_namespace.h. */
 #include "daemon/sources/pid_namespace.h"
 
 #include <stdlib.h>

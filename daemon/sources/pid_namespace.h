@@ -1,12 +1,12 @@
 /*
- * pid_names.h - which process goes by which pid inside a pid namespace.
+ * pid_namespace.h - which process goes by which pid inside a pid namespace.
  *
  * A segment names processes by the pids they see themselves. Where that is a container's, the kernel
  * tells the way back only process by process (NSpid), so all of them are looked at, a few in each
  * sample, whenever somebody asks. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_PID_NAMES_H
-#define HAKMEM_DAEMON_PID_NAMES_H
+#ifndef HAKMEM_DAEMON_SOURCES_PID_NAMESPACE_H
+#define HAKMEM_DAEMON_SOURCES_PID_NAMESPACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* proc.c - see proc.h. */
+/* procfs.c - see procfs.h. */
 #include "daemon/sources/procfs.h"
 
 #include <dirent.h>

@@ -1,11 +1,11 @@
 /*
- * proc.h - what the kernel says of a process: /proc and pidfds.
+ * procfs.h - what the kernel says of a process: /proc and pidfds.
  *
  * Every function returns 0 or an errno unless said otherwise; a process that is gone is ENOENT or ESRCH.
  * The parsers are pure. Nothing here blocks on anything but the kernel.
  */
-#ifndef HAKMEM_DAEMON_PROC_H
-#define HAKMEM_DAEMON_PROC_H
+#ifndef HAKMEM_DAEMON_SOURCES_PROCFS_H
+#define HAKMEM_DAEMON_SOURCES_PROCFS_H
 
 #include <stdbool.h>
 #include <stddef.h>

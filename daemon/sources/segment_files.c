@@ -1,4 +1,4 @@
-/* segment.c - see segment.h. */
+/* segment_files.c - see segment_files.h. */
 #include "daemon/sources/segment_files.h"
 
 #include <errno.h>

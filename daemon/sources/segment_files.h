@@ -1,11 +1,11 @@
 /*
- * segment.h - the two memfds of a family as the daemon holds them: checked, read by copy, written.
+ * segment_files.h - the two memfds of a family as the daemon holds them: checked, read by copy, written.
  *
  * Counters are read with pread alone, so that nothing the process does to the file can hurt. The tuning
  * memfd is mapped: it cannot shrink. Every number that comes from either is somebody else's.
  */
-#ifndef HAKMEM_DAEMON_SEGMENT_H
-#define HAKMEM_DAEMON_SEGMENT_H
+#ifndef HAKMEM_DAEMON_SOURCES_SEGMENT_FILES_H
+#define HAKMEM_DAEMON_SOURCES_SEGMENT_FILES_H
 
 #include <sys/types.h>
 

@@ -1,4 +1,4 @@
-/* names.c - see names.h. */
+/* user_names.c - see user_names.h. */
 #include "daemon/sources/user_names.h"
 
 #include <pwd.h>

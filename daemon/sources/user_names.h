@@ -1,11 +1,11 @@
 /*
- * names.h - names of users, without waiting for whoever knows them.
+ * user_names.h - names of users, without waiting for whoever knows them.
  *
  * A name may have to be asked of a directory server, so a thread of libuv's pool asks, and until it is
  * known there is none. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_NAMES_H
-#define HAKMEM_DAEMON_NAMES_H
+#ifndef HAKMEM_DAEMON_SOURCES_USER_NAMES_H
+#define HAKMEM_DAEMON_SOURCES_USER_NAMES_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-/* relatives.c - see relatives.h. */
+/* family_group.c - see family_group.h. */
 #include "daemon/tuning/family_group.h"
 
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /*
- * relatives.h - segments that are one family to an operator.
+ * family_group.h - segments that are one family to an operator.
  *
  * After a restart of the daemon each process of a family brings a segment, and so a tuning page, of its
  * own. What is set still holds for all of them, and the process that heard the latest knows best what
  * that was: generations are kept comparable between relatives. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_RELATIVES_H
-#define HAKMEM_DAEMON_RELATIVES_H
+#ifndef HAKMEM_DAEMON_TUNING_FAMILY_GROUP_H
+#define HAKMEM_DAEMON_TUNING_FAMILY_GROUP_H
 
 #include "daemon/model/registry.h"
 

@@ -1,4 +1,4 @@
-/* tune_table.c - see tune_table.h. */
+/* tuning_requests.c - see tuning_requests.h. */
 #include "daemon/tuning/tuning_requests.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /*
- * tune_table.h - what is wanted of a family's tunables, by source, and which source wins.
+ * tuning_requests.h - what is wanted of a family's tunables, by source, and which source wins.
  *
  * Times are given, never read: pure.
  */
-#ifndef HAKMEM_DAEMON_TUNE_TABLE_H
-#define HAKMEM_DAEMON_TUNE_TABLE_H
+#ifndef HAKMEM_DAEMON_TUNING_TUNING_REQUESTS_H
+#define HAKMEM_DAEMON_TUNING_TUNING_REQUESTS_H
 
 #include "shm/reader.h"
 #include "shm/tuning_page.h"

@@ -1,4 +1,4 @@
-/* tuner.c - see tuner.h. */
+/* tuning_writer.c - see tuning_writer.h. */
 #include "daemon/tuning/tuning_writer.h"
 
 #include <string.h>

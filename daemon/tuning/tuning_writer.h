@@ -1,11 +1,11 @@
 /*
- * tuner.h - steering a family: its tuning page is written here and nowhere else.
+ * tuning_writer.h - steering a family: its tuning page is written here and nowhere else.
  *
  * What is wanted is in the family's table (daemon/tuning/tuning_requests.h); publishing makes the page say
  * it. Of the loop's thread alone.
  */
-#ifndef HAKMEM_DAEMON_TUNER_H
-#define HAKMEM_DAEMON_TUNER_H
+#ifndef HAKMEM_DAEMON_TUNING_TUNING_WRITER_H
+#define HAKMEM_DAEMON_TUNING_TUNING_WRITER_H
 
 #include "daemon/model/registry.h"
 

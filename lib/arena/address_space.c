@@ -1,4 +1,4 @@
-/* window.c - see window.h. */
+/* address_space.c - see address_space.h. */
 #include "lib/arena/address_space.h"
 
 #include <errno.h>

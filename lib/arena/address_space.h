@@ -1,10 +1,10 @@
 /*
- * window.h - where in the address space the arena lies, and the mapping of its tables.
+ * address_space.h - where in the address space the arena lies, and the mapping of its tables.
  *
  * Under the arena's lock, but for hk_window_after_fork().
  */
-#ifndef HAKMEM_LIB_WINDOW_H
-#define HAKMEM_LIB_WINDOW_H
+#ifndef HAKMEM_LIB_ARENA_ADDRESS_SPACE_H
+#define HAKMEM_LIB_ARENA_ADDRESS_SPACE_H
 
 #include "lib/arena/arena.h"
 

@@ -18,8 +18,8 @@
  * not ours: so "in the window and meta word not 0" is the complete test for a small block of ours, made
  * without reading the block. Everything here but hk_arena is slow-path only.
  */
-#ifndef HAKMEM_LIB_ARENA_H
-#define HAKMEM_LIB_ARENA_H
+#ifndef HAKMEM_LIB_ARENA_ARENA_H
+#define HAKMEM_LIB_ARENA_ARENA_H
 
 #include <stdbool.h>
 

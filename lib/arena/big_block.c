@@ -1,4 +1,4 @@
-/* big.c - see big.h. */
+/* big_block.c - see big_block.h. */
 #include "lib/arena/big_block.h"
 
 #include <string.h>

@@ -1,12 +1,12 @@
 /*
- * big.h - blocks above 32 KiB: runs of slabs in one SuperSlab (big), whole SuperSlabs (huge).
+ * big_block.h - blocks above 32 KiB: runs of slabs in one SuperSlab (big), whole SuperSlabs (huge).
  *
  * Their size is kept in whole pages in the record of their first slab; their slabs' meta words are 0, so
  * free() comes here by its slow path. A few freed ones are kept whole for reuse (big_cache_bytes), within
  * the retention budget.
  */
-#ifndef HAKMEM_LIB_BIG_H
-#define HAKMEM_LIB_BIG_H
+#ifndef HAKMEM_LIB_ARENA_BIG_BLOCK_H
+#define HAKMEM_LIB_ARENA_BIG_BLOCK_H
 
 #include <stdbool.h>
 

@@ -6,8 +6,8 @@
  * slabs have places by their length, so that what was freed is found by whoever wants as much again; huge
  * blocks share theirs.
  */
-#ifndef HAKMEM_LIB_BIG_CACHE_H
-#define HAKMEM_LIB_BIG_CACHE_H
+#ifndef HAKMEM_LIB_ARENA_BIG_CACHE_H
+#define HAKMEM_LIB_ARENA_BIG_CACHE_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * One line on stderr that names the pointer and what it is, then abort(). Called where a slow path notices;
  * none of these returns.
  */
-#ifndef HAKMEM_LIB_MISUSE_H
-#define HAKMEM_LIB_MISUSE_H
+#ifndef HAKMEM_LIB_ARENA_MISUSE_H
+#define HAKMEM_LIB_ARENA_MISUSE_H
 
 #include "shm/base.h"
 

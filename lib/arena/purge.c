@@ -1,4 +1,4 @@
-/* retain.c - see retain.h. */
+/* purge.c - see purge.h. */
 #include "lib/arena/purge.h"
 
 #include "lib/arena/arena.h"

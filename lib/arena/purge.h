@@ -1,5 +1,5 @@
 /*
- * retain.h - how much free memory the process keeps.
+ * purge.h - how much free memory the process keeps.
  *
  * A budget of the whole process, enforced by the frees themselves: when retained bytes (free slabs whose
  * pages are still there, and cached big blocks) exceed it, the surplus goes back at once, so a process that
@@ -8,8 +8,8 @@
  * was needed again within purge_delay_ms of its purge, for a program whose load swings to and fro. It is
  * dropped when far more is purged in one run than it is, and decays with time.
  */
-#ifndef HAKMEM_LIB_RETAIN_H
-#define HAKMEM_LIB_RETAIN_H
+#ifndef HAKMEM_LIB_ARENA_PURGE_H
+#define HAKMEM_LIB_ARENA_PURGE_H
 
 #include <stdbool.h>
 

@@ -23,8 +23,8 @@
  * Slabs with blocks to give that nobody owns are in the index (partial). A heap owns one slab of each
  * class at a time.
  */
-#ifndef HAKMEM_LIB_SLAB_H
-#define HAKMEM_LIB_SLAB_H
+#ifndef HAKMEM_LIB_ARENA_SLAB_H
+#define HAKMEM_LIB_ARENA_SLAB_H
 
 #include "lib/arena/arena.h"
 

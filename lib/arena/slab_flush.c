@@ -1,4 +1,4 @@
-/* flush.c - see flush.h. */
+/* slab_flush.c - see slab_flush.h. */
 #include "lib/arena/slab_flush.h"
 
 #include "lib/arena/misuse.h"

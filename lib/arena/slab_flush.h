@@ -1,8 +1,8 @@
 /*
- * flush.h - putting blocks of one class back into their slabs.
+ * slab_flush.h - putting blocks of one class back into their slabs.
  */
-#ifndef HAKMEM_LIB_FLUSH_H
-#define HAKMEM_LIB_FLUSH_H
+#ifndef HAKMEM_LIB_ARENA_SLAB_FLUSH_H
+#define HAKMEM_LIB_ARENA_SLAB_FLUSH_H
 
 #include "lib/arena/slab.h"
 

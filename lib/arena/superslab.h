@@ -5,8 +5,8 @@
  * first, and slabs that still have their pages before any that would have to be faulted in. Knows nothing
  * of size classes or owners.
  */
-#ifndef HAKMEM_LIB_SUPERSLAB_H
-#define HAKMEM_LIB_SUPERSLAB_H
+#ifndef HAKMEM_LIB_ARENA_SUPERSLAB_H
+#define HAKMEM_LIB_ARENA_SUPERSLAB_H
 
 #include "lib/arena/arena.h"
 

@@ -1,4 +1,4 @@
-/* index.c - see index.h. */
+/* superslab_index.c - see superslab_index.h. */
 #include "lib/arena/superslab_index.h"
 
 #include "lib/arena/verify_parts.h"

@@ -1,13 +1,13 @@
 /*
- * index.h - which SuperSlabs have what: bitmaps of hints over the arena.
+ * superslab_index.h - which SuperSlabs have what: bitmaps of hints over the arena.
  *
  * For each row a bit per SuperSlab in its group's word, and above it a bit per group. Lookups take the
  * lowest (or highest) SuperSlab, so that memory fills from the bottom and drains from the top. No locks:
  * the masks in the SuperSlab are the truth, a set bit means "look here". Setters change the mask first and
  * then raise; whoever finds a mask empty lowers, which looks at the mask again and raises if it was wrong.
  */
-#ifndef HAKMEM_LIB_INDEX_H
-#define HAKMEM_LIB_INDEX_H
+#ifndef HAKMEM_LIB_ARENA_SUPERSLAB_INDEX_H
+#define HAKMEM_LIB_ARENA_SUPERSLAB_INDEX_H
 
 #include "lib/arena/arena.h"
 

@@ -1,4 +1,4 @@
-/* states.c - see states.h. */
+/* superslab_state.c - see superslab_state.h. */
 #include "lib/arena/superslab_state.h"
 
 #include "lib/arena/address_space.h"

@@ -1,11 +1,11 @@
 /*
- * states.h - which SuperSlabs are closed, open, huge or lost: what arena.c and arena_run.c share.
+ * superslab_state.h - which SuperSlabs are closed, open, huge or lost: what arena.c and arena_run.c share.
  *
  * Everything here is done under hk_ss.lock. A fork may cut any of it: tables are mapped before they are
  * announced, memory is mapped before it is marked open, so a child can lose a range but never share one.
  */
-#ifndef HAKMEM_LIB_STATES_H
-#define HAKMEM_LIB_STATES_H
+#ifndef HAKMEM_LIB_ARENA_SUPERSLAB_STATE_H
+#define HAKMEM_LIB_ARENA_SUPERSLAB_STATE_H
 
 #include "lib/arena/arena.h"
 #include "lib/os/lock.h"

@@ -3,8 +3,8 @@
  *
  * Only in builds with HAKMEM_VERIFY=ON.
  */
-#ifndef HAKMEM_LIB_VERIFY_PARTS_H
-#define HAKMEM_LIB_VERIFY_PARTS_H
+#ifndef HAKMEM_LIB_ARENA_VERIFY_PARTS_H
+#define HAKMEM_LIB_ARENA_VERIFY_PARTS_H
 
 #include "lib/arena/arena.h"
 #include "lib/base/verify.h"

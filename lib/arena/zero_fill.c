@@ -1,5 +1,5 @@
 /*
- * clear.c - see clear.h.
+ * zero_fill.c - see zero_fill.h.
  *
  * Writing zeros touches every page, though programs that ask for large zeroed blocks often use few of them: a
  * process would have them all, and the former user's may not even have been there. So a stretch that seems to

@@ -1,8 +1,8 @@
 /*
- * clear.h - zeros for calloc, in big blocks that were used before.
+ * zero_fill.h - zeros for calloc, in big blocks that were used before.
  */
-#ifndef HAKMEM_LIB_CLEAR_H
-#define HAKMEM_LIB_CLEAR_H
+#ifndef HAKMEM_LIB_ARENA_ZERO_FILL_H
+#define HAKMEM_LIB_ARENA_ZERO_FILL_H
 
 #include "shm/base.h"
 

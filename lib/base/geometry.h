@@ -3,8 +3,8 @@
  *
  * Numbers only; the reasons are in docs/design.md.
  */
-#ifndef HAKMEM_LIB_GEOMETRY_H
-#define HAKMEM_LIB_GEOMETRY_H
+#ifndef HAKMEM_LIB_BASE_GEOMETRY_H
+#define HAKMEM_LIB_BASE_GEOMETRY_H
 
 #include "shm/base.h"
 

@@ -1,5 +1,6 @@
 /*
- * process.c - see process.h: the totals themselves, and those that are reckoned from others.
+ * process_counters.c - see process_counters.h: the totals themselves, and those that are reckoned from
+ * others.
  */
 #include "lib/base/process_counters.h"
 

@@ -1,11 +1,11 @@
 /*
- * process.h - the process's own totals: the truth behind its area in the segment.
+ * process_counters.h - the process's own totals: the truth behind its area in the segment.
  *
  * Changed by any thread with one relaxed atomic addition, far from the hot path. The allocator decides by
  * these and never by what is in the segment. lib/publish/publish.c copies them there.
  */
-#ifndef HAKMEM_LIB_PROCESS_H
-#define HAKMEM_LIB_PROCESS_H
+#ifndef HAKMEM_LIB_BASE_PROCESS_COUNTERS_H
+#define HAKMEM_LIB_BASE_PROCESS_COUNTERS_H
 
 #include <stdbool.h>
 

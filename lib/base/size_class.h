@@ -5,8 +5,8 @@
  * 32 KiB). Entries are *bin offsets*: what has to be added to a heap to reach the class's bin, so that
  * neither malloc nor free multiplies. Constant data; must not know heaps beyond the size of a bin.
  */
-#ifndef HAKMEM_LIB_SIZE_CLASS_H
-#define HAKMEM_LIB_SIZE_CLASS_H
+#ifndef HAKMEM_LIB_BASE_SIZE_CLASS_H
+#define HAKMEM_LIB_BASE_SIZE_CLASS_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /*
- * params.c - see params.h.
+ * tuned_values.c - see tuned_values.h.
  *
  * Defaults as measured (docs/design.md): bins of 128 blocks or 64 KiB but never under 16 blocks, batches of
  * half of that.

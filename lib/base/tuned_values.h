@@ -1,12 +1,12 @@
 /*
- * params.h - the tunables in force, and what the slow path reads of them.
+ * tuned_values.h - the tunables in force, and what the slow path reads of them.
  *
  * Written when tuning is applied (lib/tuning/control.c), read on slow paths, each value on its own with a
  * relaxed load: all are clamped to compiled-in bounds before they get here, and no code relies on two of them
  * agreeing.
  */
-#ifndef HAKMEM_LIB_PARAMS_H
-#define HAKMEM_LIB_PARAMS_H
+#ifndef HAKMEM_LIB_BASE_TUNED_VALUES_H
+#define HAKMEM_LIB_BASE_TUNED_VALUES_H
 
 #include <stdbool.h>
 

@@ -5,8 +5,8 @@
  * Other threads go on meanwhile: what they may be changing is looked at again until it fits, and only what
  * never fits is wrong.
  */
-#ifndef HAKMEM_LIB_VERIFY_H
-#define HAKMEM_LIB_VERIFY_H
+#ifndef HAKMEM_LIB_BASE_VERIFY_H
+#define HAKMEM_LIB_BASE_VERIFY_H
 
 #include "lib/heap/heap.h"
 

@@ -4,8 +4,8 @@
  * What the exported interface (override.c, cxx.c) is made of. Each follows the C and POSIX rules for the
  * function of that name: ENOMEM where there is no memory, errno otherwise unchanged.
  */
-#ifndef HAKMEM_LIB_ALLOC_H
-#define HAKMEM_LIB_ALLOC_H
+#ifndef HAKMEM_LIB_ENTRY_ALLOC_H
+#define HAKMEM_LIB_ENTRY_ALLOC_H
 
 #include "lib/entry/fastpath.h"
 

@@ -1,6 +1,6 @@
 /*
- * entries.c - functions of the interface that are made of others: they call malloc's family by its public
- * names.
+ * derived_calls.c - functions of the interface that are made of others: they call malloc's family by its
+ * public names.
  *
  * Not everybody who takes malloc's family over knows all of its names. valgrind's tools replace functions at
  * their entries, a program may bring a malloc and free of its own: a block of theirs would be none of this

@@ -10,8 +10,8 @@
  *
  * Constant, but for one word that is written at start. Nothing in the library reads it.
  */
-#ifndef HAKMEM_LIB_DESCRIBE_H
-#define HAKMEM_LIB_DESCRIBE_H
+#ifndef HAKMEM_LIB_ENTRY_DESCRIBE_H
+#define HAKMEM_LIB_ENTRY_DESCRIBE_H
 
 #include "shm/layout.h"
 

@@ -12,8 +12,8 @@
  *
  * No owner check: a block goes into the local bin whoever allocated it; the flush sorts by slab.
  */
-#ifndef HAKMEM_LIB_FASTPATH_H
-#define HAKMEM_LIB_FASTPATH_H
+#ifndef HAKMEM_LIB_ENTRY_FASTPATH_H
+#define HAKMEM_LIB_ENTRY_FASTPATH_H
 
 #include "lib/arena/slab.h"
 #include "lib/heap/heap.h"

@@ -5,8 +5,8 @@
  * handlers, and an allocator that waits in one can deadlock with a thread inside stdio. Shared state is
  * written so that it survives being cut at any instant (docs/design.md).
  */
-#ifndef HAKMEM_LIB_FORK_H
-#define HAKMEM_LIB_FORK_H
+#ifndef HAKMEM_LIB_ENTRY_FORK_H
+#define HAKMEM_LIB_ENTRY_FORK_H
 
 void hk_fork_init(void);
 

@@ -1,6 +1,6 @@
 /*
- * info.c - glibc's questions about the heap: mallinfo, mallinfo2, malloc_info, malloc_stats, malloc_trim,
- * mallopt, answered with this allocator's own figures.
+ * glibc_info.c - glibc's questions about the heap: mallinfo, mallinfo2, malloc_info, malloc_stats,
+ * malloc_trim, mallopt, answered with this allocator's own figures.
  *
  * The one file of the library that touches stdio, because malloc_info() is handed a FILE.
  */

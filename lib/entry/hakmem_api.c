@@ -1,4 +1,4 @@
-/* program.c - the library's own interface for programs: see include/hakmem.h. */
+/* hakmem_api.c - the library's own interface for programs: see include/hakmem.h. */
 #include <errno.h>
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * (hk_init_ready). What needs the environment or makes system calls that a program may later forbid is done
  * by a constructor, before main.
  */
-#ifndef HAKMEM_LIB_INIT_H
-#define HAKMEM_LIB_INIT_H
+#ifndef HAKMEM_LIB_ENTRY_INIT_H
+#define HAKMEM_LIB_ENTRY_INIT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

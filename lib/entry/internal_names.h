@@ -2,11 +2,11 @@
  * internal_names.h - the exported interface under names of this project, for an allocator beside another.
  *
  * Sanitizers and fuzzers bring an allocator that the program must keep. Where this is included before
- * everything else (-include), override.c, info.c and cxx.c define these names, and a test that was written
- * for the usual ones calls them.
+ * everything else (-include), override.c, glibc_info.c and cxx.c define these names, and a test that was
+ * written for the usual ones calls them.
  */
-#ifndef HAKMEM_LIB_INTERNAL_NAMES_H
-#define HAKMEM_LIB_INTERNAL_NAMES_H
+#ifndef HAKMEM_LIB_ENTRY_INTERNAL_NAMES_H
+#define HAKMEM_LIB_ENTRY_INTERNAL_NAMES_H
 
 #define malloc             hk_named_malloc
 #define free               hk_named_free

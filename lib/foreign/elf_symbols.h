@@ -4,8 +4,8 @@
  * Reads the tables that the linker itself uses, in memory: no file, no allocation, no lock. Knows nothing of
  * malloc. Objects are described by dl_iterate_phdr().
  */
-#ifndef HAKMEM_LIB_ELF_SYMBOLS_H
-#define HAKMEM_LIB_ELF_SYMBOLS_H
+#ifndef HAKMEM_LIB_FOREIGN_ELF_SYMBOLS_H
+#define HAKMEM_LIB_FOREIGN_ELF_SYMBOLS_H
 
 #include <link.h>
 #include <stdbool.h>

@@ -11,8 +11,8 @@
  *
  * p: not from the arena, not NULL. Any thread; no lock of ours may be held: the owner's functions are called.
  */
-#ifndef HAKMEM_LIB_FOREIGN_H
-#define HAKMEM_LIB_FOREIGN_H
+#ifndef HAKMEM_LIB_FOREIGN_FOREIGN_H
+#define HAKMEM_LIB_FOREIGN_FOREIGN_H
 
 #include <stddef.h>
 

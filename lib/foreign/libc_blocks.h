@@ -3,8 +3,8 @@
  *
  * Told by the words around them. No lock is taken, and memory is asked for before it is read.
  */
-#ifndef HAKMEM_LIB_LIBC_BLOCKS_H
-#define HAKMEM_LIB_LIBC_BLOCKS_H
+#ifndef HAKMEM_LIB_FOREIGN_LIBC_BLOCKS_H
+#define HAKMEM_LIB_FOREIGN_LIBC_BLOCKS_H
 
 #include <stddef.h>
 

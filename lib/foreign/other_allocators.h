@@ -7,8 +7,8 @@
  * waits for a lock of ours, or keeps the linker's while it calls anybody. The C library, the linker and this
  * library are no others.
  */
-#ifndef HAKMEM_LIB_OTHER_ALLOCATORS_H
-#define HAKMEM_LIB_OTHER_ALLOCATORS_H
+#ifndef HAKMEM_LIB_FOREIGN_OTHER_ALLOCATORS_H
+#define HAKMEM_LIB_FOREIGN_OTHER_ALLOCATORS_H
 
 #include <stdbool.h>
 #include <stddef.h>

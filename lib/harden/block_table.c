@@ -1,4 +1,4 @@
-/* side.c - see side.h. */
+/* block_table.c - see block_table.h. */
 #include "lib/harden/block_table.h"
 
 #include "lib/os/os.h"

@@ -1,13 +1,13 @@
 /*
- * side.h - what a checked allocator knows of each block, kept out of the blocks' reach.
+ * block_table.h - what a checked allocator knows of each block, kept out of the blocks' reach.
  *
  * A table for each SuperSlab that was ever used, mapped wherever the kernel likes: two bytes for each small
  * block, a record for each big one. Nothing of it is in a block or next to one, so nothing that is written
  * past a block's end or after its free changes it. Only pages that are used are touched: about a sixteenth of
  * the memory in small blocks. Tables stay when their SuperSlab goes. Knows no meaning of what is kept.
  */
-#ifndef HAKMEM_LIB_SIDE_H
-#define HAKMEM_LIB_SIDE_H
+#ifndef HAKMEM_LIB_HARDEN_BLOCK_TABLE_H
+#define HAKMEM_LIB_HARDEN_BLOCK_TABLE_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /*
  * canary.h - bytes that nobody should change: behind the end of a block, and in one that was freed.
  */
-#ifndef HAKMEM_LIB_CANARY_H
-#define HAKMEM_LIB_CANARY_H
+#ifndef HAKMEM_LIB_HARDEN_CANARY_H
+#define HAKMEM_LIB_HARDEN_CANARY_H
 
 #include "shm/base.h"
 

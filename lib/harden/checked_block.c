@@ -1,4 +1,4 @@
-/* checked.c - see checked.h. */
+/* checked_block.c - see checked_block.h. */
 #include "lib/harden/checked_block.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /*
- * checked.h - what is known of a block (lib/harden/block_table.h), looked up, and the questions that have
- * only one answer.
+ * checked_block.h - what is known of a block (lib/harden/block_table.h), looked up, and the questions that
+ * have only one answer.
  *
  * Of what was handed out before anything was checked nothing is known. Any thread.
  */
-#ifndef HAKMEM_LIB_CHECKED_H
-#define HAKMEM_LIB_CHECKED_H
+#ifndef HAKMEM_LIB_HARDEN_CHECKED_BLOCK_H
+#define HAKMEM_LIB_HARDEN_CHECKED_BLOCK_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* guard.c - see guard.h. */
+/* guard_pages.c - see guard_pages.h. */
 #include "lib/harden/guard_pages.h"
 
 #include "lib/os/os.h"

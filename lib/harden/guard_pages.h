@@ -1,11 +1,11 @@
 /*
- * guard.h - pages that nobody may touch: behind blocks, and blocks that were freed.
+ * guard_pages.h - pages that nobody may touch: behind blocks, and blocks that were freed.
  *
  * Each stretch splits a mapping in three at most, and a process may have 65,530 mappings: there are only so
  * many at a time, and where the system refuses, the block goes without.
  */
-#ifndef HAKMEM_LIB_GUARD_H
-#define HAKMEM_LIB_GUARD_H
+#ifndef HAKMEM_LIB_HARDEN_GUARD_PAGES_H
+#define HAKMEM_LIB_HARDEN_GUARD_PAGES_H
 
 #include <stdbool.h>
 

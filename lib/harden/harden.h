@@ -9,8 +9,8 @@
  *
  * docs/hardening.md says what each mode catches, and what it costs.
  */
-#ifndef HAKMEM_LIB_HARDEN_H
-#define HAKMEM_LIB_HARDEN_H
+#ifndef HAKMEM_LIB_HARDEN_HARDEN_H
+#define HAKMEM_LIB_HARDEN_HARDEN_H
 
 #include <stdbool.h>
 

@@ -13,8 +13,8 @@
  *
  * docs/decisions/0020-live-hardening.md says why it is done so.
  */
-#ifndef HAKMEM_LIB_HARDEN_LIVE_H
-#define HAKMEM_LIB_HARDEN_LIVE_H
+#ifndef HAKMEM_LIB_HARDEN_HARDEN_LIVE_H
+#define HAKMEM_LIB_HARDEN_HARDEN_LIVE_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /*
  * harden_options.h - the figures that HAKMEM_HARDEN may name beside its modes.
  */
-#ifndef HAKMEM_LIB_HARDEN_OPTIONS_H
-#define HAKMEM_LIB_HARDEN_OPTIONS_H
+#ifndef HAKMEM_LIB_HARDEN_HARDEN_OPTIONS_H
+#define HAKMEM_LIB_HARDEN_HARDEN_OPTIONS_H
 
 #include "shm/base.h"
 

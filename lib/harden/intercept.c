@@ -1,4 +1,4 @@
-/* divert.c - see divert.h. */
+/* intercept.c - see intercept.h. */
 #include "lib/harden/intercept.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * divert.h - calls that do not go the usual way: checked ones (lib/harden/harden.h), ones that are told of
+ * intercept.h - calls that do not go the usual way: checked ones (lib/harden/harden.h), ones that are told of
  * (lib/harden/trace.h), ones that are another allocator's (lib/harden/pass_through.h).
  *
  * The hot path knows nothing of it. Where anything is asked for, every thread keeps the empty heap, so that
@@ -7,8 +7,8 @@
  * slow ways look at one word first. Asked for by the environment, before the first block is handed out where
  * that can be; checks also later (lib/harden/harden_live.h).
  */
-#ifndef HAKMEM_LIB_DIVERT_H
-#define HAKMEM_LIB_DIVERT_H
+#ifndef HAKMEM_LIB_HARDEN_INTERCEPT_H
+#define HAKMEM_LIB_HARDEN_INTERCEPT_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /*
- * stand_back.c - see stand_back.h.
+ * pass_through.c - see pass_through.h.
  *
  * A runtime is known by a function that each runtime with an allocator exports, and that of undefined
  * behaviour, which has none, does not (sanitizer/allocator_interface.h).

@@ -1,5 +1,5 @@
 /*
- * stand_back.h - a sanitizer's runtime is in the process: its allocator is the program's, and this one only
+ * pass_through.h - a sanitizer's runtime is in the process: its allocator is the program's, and this one only
  * hands on.
  *
  * AddressSanitizer, ThreadSanitizer, MemorySanitizer and LeakSanitizer each bring an allocator that their
@@ -7,8 +7,8 @@
  * library maps nothing, publishes nothing and passes every call to the next allocator, which is the runtime's
  * (docs/decisions/0014-sanitizers.md). The calls come here by the switch of lib/harden/intercept.h.
  */
-#ifndef HAKMEM_LIB_STAND_BACK_H
-#define HAKMEM_LIB_STAND_BACK_H
+#ifndef HAKMEM_LIB_HARDEN_PASS_THROUGH_H
+#define HAKMEM_LIB_HARDEN_PASS_THROUGH_H
 
 #include <stdbool.h>
 #include <stddef.h>

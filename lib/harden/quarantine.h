@@ -5,8 +5,8 @@
  * are is asked of the caller again when they leave. A fork at any instant loses a block in the child, at
  * worst.
  */
-#ifndef HAKMEM_LIB_QUARANTINE_H
-#define HAKMEM_LIB_QUARANTINE_H
+#ifndef HAKMEM_LIB_HARDEN_QUARANTINE_H
+#define HAKMEM_LIB_HARDEN_QUARANTINE_H
 
 #include <stdbool.h>
 

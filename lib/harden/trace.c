@@ -1,4 +1,4 @@
-/* route.c - see route.h. */
+/* trace.c - see trace.h. */
 #include "lib/harden/trace.h"
 
 #include <errno.h>

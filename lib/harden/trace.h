@@ -1,13 +1,13 @@
 /*
- * route.h - HAKMEM_TRACE=route: which way each of the first calls took, a line each, for those who work on
+ * trace.h - HAKMEM_TRACE=route: which way each of the first calls took, a line each, for those who work on
  * the allocator.
  *
  * While there is something to tell, calls are kept off the hot path (lib/harden/intercept.h), one at a time;
  * what would have been a hit there is told as one. What a call did shows in the totals before and after it,
  * so nothing else of the allocator knows of this file.
  */
-#ifndef HAKMEM_LIB_ROUTE_H
-#define HAKMEM_LIB_ROUTE_H
+#ifndef HAKMEM_LIB_HARDEN_TRACE_H
+#define HAKMEM_LIB_HARDEN_TRACE_H
 
 #include <stdbool.h>
 

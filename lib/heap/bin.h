@@ -3,8 +3,8 @@
  *
  * All of it is called by the thread that holds the heap (or holds the late heap's lock).
  */
-#ifndef HAKMEM_LIB_BIN_H
-#define HAKMEM_LIB_BIN_H
+#ifndef HAKMEM_LIB_HEAP_BIN_H
+#define HAKMEM_LIB_HEAP_BIN_H
 
 #include "lib/heap/heap.h"
 

@@ -4,8 +4,8 @@
  * What is wrong with a freed small block shows when it leaves its bin. A short program ends before that.
  * Threads that end flush their bins, and so need no look (docs/decisions/0016-looking-at-exit.md).
  */
-#ifndef HAKMEM_LIB_BIN_CHECK_H
-#define HAKMEM_LIB_BIN_CHECK_H
+#ifndef HAKMEM_LIB_HEAP_BIN_CHECK_H
+#define HAKMEM_LIB_HEAP_BIN_CHECK_H
 
 #include "lib/heap/heap.h"
 

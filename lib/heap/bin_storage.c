@@ -1,4 +1,4 @@
-/* places.c - see places.h. */
+/* bin_storage.c - see bin_storage.h. */
 #include "lib/heap/bin_storage.h"
 
 #include "lib/arena/arena.h"

@@ -1,12 +1,12 @@
 /*
- * places.h - where bins that have outgrown their first places keep their blocks.
+ * bin_storage.h - where bins that have outgrown their first places keep their blocks.
  *
  * A bin holds its blocks in an array of places. The first, short one is part of its heap; longer ones come
  * from here: out of a zone of the window above the heaps, so that a place is a 32-bit offset from any heap.
  * Lengths are powers of two, places given back serve the next bin of that length. Knows nothing of bins.
  */
-#ifndef HAKMEM_LIB_PLACES_H
-#define HAKMEM_LIB_PLACES_H
+#ifndef HAKMEM_LIB_HEAP_BIN_STORAGE_H
+#define HAKMEM_LIB_HEAP_BIN_STORAGE_H
 
 #include "lib/base/geometry.h"
 

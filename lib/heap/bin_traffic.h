@@ -1,13 +1,13 @@
 /*
- * account.h - what a bin's slow path learns, and where it is noted.
+ * bin_traffic.h - what a bin's slow path learns, and where it is noted.
  *
  * The innermost parts of the slow path, shared by bin.c (supply and acceptance) and bin_flush.c. Hand-overs
  * detach before they attach: blocks are taken out of where they were before they are put anywhere else, in
  * program order (HK_IN_ORDER), so that a process forked at any instant may miss blocks but never finds one
  * twice.
  */
-#ifndef HAKMEM_LIB_ACCOUNT_H
-#define HAKMEM_LIB_ACCOUNT_H
+#ifndef HAKMEM_LIB_HEAP_BIN_TRAFFIC_H
+#define HAKMEM_LIB_HEAP_BIN_TRAFFIC_H
 
 #include "lib/arena/misuse.h"
 #include "lib/arena/purge.h"

@@ -12,8 +12,8 @@
  * (mallinfo2, a thread that makes a segment): relaxed atomics. Heaps are pooled when a thread ends and
  * never destroyed; they live in the window's tables, so an id is an address.
  */
-#ifndef HAKMEM_LIB_HEAP_H
-#define HAKMEM_LIB_HEAP_H
+#ifndef HAKMEM_LIB_HEAP_HEAP_H
+#define HAKMEM_LIB_HEAP_HEAP_H
 
 #include "lib/arena/arena.h"
 

@@ -1,4 +1,4 @@
-/* figures.c - see figures.h. */
+/* totals.c - see totals.h. */
 #include "lib/heap/totals.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /*
- * figures.h - the process's figures at one moment, from its own totals.
+ * totals.h - the process's figures at one moment, from its own totals.
  *
  * Sums over the heaps without stopping them: the caller's own heap is exact, those of running threads may
  * lag by what their bins' bounds say.
  */
-#ifndef HAKMEM_LIB_FIGURES_H
-#define HAKMEM_LIB_FIGURES_H
+#ifndef HAKMEM_LIB_HEAP_TOTALS_H
+#define HAKMEM_LIB_HEAP_TOTALS_H
 
 #include "lib/heap/heap.h"
 

@@ -7,8 +7,8 @@
  * asks for anything here but for hk_ctl_after_fork(). The table holds no addresses: a process that never asks
  * pays nothing for it.
  */
-#ifndef HAKMEM_LIB_MALLCTL_H
-#define HAKMEM_LIB_MALLCTL_H
+#ifndef HAKMEM_LIB_JEMALLOC_MALLCTL_H
+#define HAKMEM_LIB_JEMALLOC_MALLCTL_H
 
 #include <stdbool.h>
 

@@ -6,8 +6,8 @@
  * written so that it can be cut at any instant. Taken on slow paths only. Ranks, outermost first: the late
  * heap's, mallctl's, publish, control, retain, places, arena.
  */
-#ifndef HAKMEM_LIB_LOCK_H
-#define HAKMEM_LIB_LOCK_H
+#ifndef HAKMEM_LIB_OS_LOCK_H
+#define HAKMEM_LIB_OS_LOCK_H
 
 #include <stdbool.h>
 

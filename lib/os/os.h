@@ -5,8 +5,8 @@
  * (sys_*_total), returns 0 or -errno, leaves errno alone and may be called from any thread. Each survives
  * EPERM and ENOSYS from a filter: the caller gets the error and goes on without.
  */
-#ifndef HAKMEM_LIB_OS_H
-#define HAKMEM_LIB_OS_H
+#ifndef HAKMEM_LIB_OS_OS_H
+#define HAKMEM_LIB_OS_OS_H
 
 #include <stdbool.h>
 

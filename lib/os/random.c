@@ -1,4 +1,4 @@
-/* chance.c - see chance.h. The generator is G. Marsaglia's xorshift with S. Vigna's multiplication (2014). */
+/* random.c - see random.h. The generator is G. Marsaglia's xorshift with S. Vigna's multiplication (2014). */
 #include "lib/os/random.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /*
- * chance.h - random numbers for what should not be foreseen.
+ * random.h - random numbers for what should not be foreseen.
  *
  * Seeded by the kernel, a generator for each thread. Whoever sees many of its numbers can tell the next ones:
  * it makes guessing cost tries, it keeps no secret.
  */
-#ifndef HAKMEM_LIB_CHANCE_H
-#define HAKMEM_LIB_CHANCE_H
+#ifndef HAKMEM_LIB_OS_RANDOM_H
+#define HAKMEM_LIB_OS_RANDOM_H
 
 #include <stdbool.h>
 

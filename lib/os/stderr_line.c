@@ -1,4 +1,4 @@
-/* report.c - see report.h. */
+/* stderr_line.c - see stderr_line.h. */
 #include "lib/os/stderr_line.h"
 
 #include "lib/os/syscall.h"

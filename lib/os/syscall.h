@@ -4,8 +4,8 @@
  * Raw, so that errno is never touched, nothing is a cancellation point, and no other library's wrapper
  * around mmap() is entered from inside malloc. Each returns the kernel's result, -errno on failure.
  */
-#ifndef HAKMEM_LIB_SYSCALL_H
-#define HAKMEM_LIB_SYSCALL_H
+#ifndef HAKMEM_LIB_OS_SYSCALL_H
+#define HAKMEM_LIB_OS_SYSCALL_H
 
 #include <sys/syscall.h>
 

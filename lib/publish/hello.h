@@ -3,8 +3,8 @@
  *
  * Never blocks, opens nothing that it does not close again, prints nothing.
  */
-#ifndef HAKMEM_LIB_HELLO_H
-#define HAKMEM_LIB_HELLO_H
+#ifndef HAKMEM_LIB_PUBLISH_HELLO_H
+#define HAKMEM_LIB_PUBLISH_HELLO_H
 
 #include <stdbool.h>
 

@@ -6,8 +6,8 @@
  * can't have one has lib/publish/publish_off.h in their place. No decision is ever made by what is in the
  * segment.
  */
-#ifndef HAKMEM_LIB_PUBLISH_H
-#define HAKMEM_LIB_PUBLISH_H
+#ifndef HAKMEM_LIB_PUBLISH_PUBLISH_H
+#define HAKMEM_LIB_PUBLISH_PUBLISH_H
 
 #include <stdbool.h>
 

@@ -1,13 +1,13 @@
 /*
- * alone.h - what stands in for lib/publish/publish.h and lib/publish/tuning_reader.h in a library that is
- * built without a segment (HAKMEM_SEGMENT=OFF): nothing is published, nobody is greeted, nothing steers the
- * process from outside.
+ * publish_off.h - what stands in for lib/publish/publish.h and lib/publish/tuning_reader.h in a library that
+ * is built without a segment (HAKMEM_SEGMENT=OFF): nothing is published, nobody is greeted, nothing steers
+ * the process from outside.
  *
  * The allocator's own sources are the same in both builds, and so are HAKMEM_TUNE and what glibc's interfaces
  * answer. What each function here leaves out is said where it is declared.
  */
-#ifndef HAKMEM_LIB_ALONE_H
-#define HAKMEM_LIB_ALONE_H
+#ifndef HAKMEM_LIB_PUBLISH_PUBLISH_OFF_H
+#define HAKMEM_LIB_PUBLISH_PUBLISH_OFF_H
 
 #include "lib/base/tuned_values.h"
 #include "lib/heap/heap.h"

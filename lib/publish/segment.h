@@ -4,8 +4,8 @@
  * Not thread-safe but for hk_segment_claim: the caller (lib/publish/publish.c) holds a lock. Leaves errno
  * alone, closes nothing it did not open, and gives up quietly where a limit, a filter or the kernel says no.
  */
-#ifndef HAKMEM_LIB_SEGMENT_H
-#define HAKMEM_LIB_SEGMENT_H
+#ifndef HAKMEM_LIB_PUBLISH_SEGMENT_H
+#define HAKMEM_LIB_PUBLISH_SEGMENT_H
 
 #include <stdbool.h>
 

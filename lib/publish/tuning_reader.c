@@ -1,4 +1,4 @@
-/* steer.c - see steer.h. */
+/* tuning_reader.c - see tuning_reader.h. */
 #include "lib/publish/tuning_reader.h"
 
 #include "lib/base/process_counters.h"

@@ -1,12 +1,12 @@
 /*
- * steer.h - what the outside says: the values and commands in the tuning page, and whether the daemon behind
- * it still lives.
+ * tuning_reader.h - what the outside says: the values and commands in the tuning page, and whether the daemon
+ * behind it still lives.
  *
  * Nothing of it is trusted: any bytes in the page may cost speed, never safety. lib/tuning/control.c puts in
  * force what is taken here. A library without a segment has lib/publish/publish_off.h in its place.
  */
-#ifndef HAKMEM_LIB_STEER_H
-#define HAKMEM_LIB_STEER_H
+#ifndef HAKMEM_LIB_PUBLISH_TUNING_READER_H
+#define HAKMEM_LIB_PUBLISH_TUNING_READER_H
 
 #include <stdbool.h>
 

@@ -6,8 +6,8 @@
  * carried out, a forked child is noticed. The process's own values are kept here, those of a daemon and its
  * commands come by lib/publish/tuning_reader.h.
  */
-#ifndef HAKMEM_LIB_CONTROL_H
-#define HAKMEM_LIB_CONTROL_H
+#ifndef HAKMEM_LIB_TUNING_CONTROL_H
+#define HAKMEM_LIB_TUNING_CONTROL_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* options.c - see options.h. */
+/* environment.c - see environment.h. */
 #include "lib/tuning/environment.h"
 
 #include <fcntl.h>

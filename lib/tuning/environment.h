@@ -1,5 +1,5 @@
 /*
- * options.h - what the environment and /etc/hakmem/tune say.
+ * environment.h - what the environment and /etc/hakmem/tune say.
  *
  *   HAKMEM_TUNE       name=value,...    tunables (shm/tunables.def)
  *   HAKMEM_PUBLISH    start | work | retry | off
@@ -11,8 +11,8 @@
  * A setting that is wrong is passed over; the environment's is told on stderr, because somebody asked for it
  * in so many words, the file's is not, because it reaches every process of the host. Read once, before main.
  */
-#ifndef HAKMEM_LIB_OPTIONS_H
-#define HAKMEM_LIB_OPTIONS_H
+#ifndef HAKMEM_LIB_TUNING_ENVIRONMENT_H
+#define HAKMEM_LIB_TUNING_ENVIRONMENT_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* tuning_test.c - the sequence lock: a reader sees whole generations or nothing. */
+/* tuning_page_test.c - the sequence lock: a reader sees whole generations or nothing. */
 #include "tests/support/test.h"
 
 #include <pthread.h>
