@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the floors: an include never points up, and every header compiles by itself.
+"""Checks the floors and their rooms: an include never points up, and every header compiles by itself.
 
 usage: check_includes.py [--cc COMPILER]
 
@@ -8,6 +8,8 @@ usage: check_includes.py [--cc COMPILER]
     config/  shm, cJSON
     daemon/  shm, config, libuv, cJSON, libsystemd
     ctl/     shm, cJSON, libuv
+
+Within a floor rooms.py says which room may include from which.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import re
 import shlex
 import subprocess
 
+import rooms
 import tree
 
 # Floors of the project that a floor may include from.
@@ -36,8 +39,13 @@ OUTSIDE = [
     (r"[a-z_0-9+]+", set()),  # C++ headers
 ]
 # mallinfo2's struct is declared there; malloc_info() writes to its caller's FILE.
-EXCEPTIONS = {("lib/entry/glibc_info.c", "malloc.h"), ("lib/entry/glibc_info.c", "stdio.h"), ("lib/entry/override.c", "malloc.h"),
-              ("lib/entry/derived_calls.c", "malloc.h"), ("lib/jemalloc/jemalloc_api.c", "malloc.h")}
+EXCEPTIONS = {
+    ("lib/entry/glibc_info.c", "malloc.h"),
+    ("lib/entry/glibc_info.c", "stdio.h"),
+    ("lib/entry/override.c", "malloc.h"),
+    ("lib/entry/derived_calls.c", "malloc.h"),
+    ("lib/jemalloc/jemalloc_api.c", "malloc.h"),
+}
 PACKAGES = {
     "config": ["libcjson"],
     "daemon": ["libuv", "libcjson", "libsystemd"],
@@ -47,7 +55,15 @@ PACKAGES = {
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include(?:_next)?[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 
 
-def check_own(report, name, line, floor, target):
+def check_room(report, name, line, target, used):
+    if (str(name), target) in rooms.ALLOWANCES:
+        used.add((str(name), target))
+    elif not rooms.allowed(name, target):
+        (floor, own), (_, other) = rooms.room(name), rooms.room(target)
+        report.add(name, line, f'"{target}": {floor}/{own} must not include {other} (tests/lint/rooms.py)')
+
+
+def check_own(report, name, line, floor, target, used):
     parts = target.split("/")
     if ".." in parts or parts[0] not in OWN:
         report.add(name, line, f'"{target}": write it from the top, as in "shm/layout.h"')
@@ -55,6 +71,8 @@ def check_own(report, name, line, floor, target):
         report.add(name, line, f'"{target}": {floor}/ must not include {parts[0]}/')
     elif not (tree.ROOT / target).is_file():
         report.add(name, line, f'"{target}": no such file')
+    elif parts[0] == floor:
+        check_room(report, name, line, target, used)
 
 
 def check_outside(report, name, line, floor, target):
@@ -67,12 +85,15 @@ def check_outside(report, name, line, floor, target):
             return
 
 
-def check_file(report, name, text):
+def check_file(report, name, text, used):
     floor = name.parts[0]
+    if rooms.room(name)[1] not in rooms.ROOMS[floor]:
+        report.add(name, 0, "its folder is no room of tests/lint/rooms.py")
+        return
     for match in INCLUDE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         if match[1] == '"':
-            check_own(report, name, line, floor, match[2])
+            check_own(report, name, line, floor, match[2], used)
         else:
             check_outside(report, name, line, floor, match[2])
 
@@ -112,9 +133,14 @@ def main():
     args = parser.parse_args()
     report = tree.Report()
     sources = [n for n in tree.files() if n.suffix in (".c", ".h", ".def", ".cc", ".in")]
+    used = set()
     for name in sources:
         if name.parts[0] in tree.FLOORS:
-            check_file(report, name, tree.read(name) or "")
+            check_file(report, name, tree.read(name) or "", used)
+    for name, target in sorted(set(rooms.ALLOWANCES) - used):
+        report.add(name, 0, f'"{target}": an exception of tests/lint/rooms.py that nothing needs')
+    cut = sum(reason == rooms.RING for reason in rooms.ALLOWANCES.values())
+    print(f"{len(rooms.ALLOWANCES)} exceptions, {cut} of them rings that are still to be cut")
     headers = [n for n in sources if n.suffix == ".h" and n.parts[0] in (*tree.FLOORS, "tests")]
     check_headers(report, shlex.split(args.cc), headers)
     report.finish(len(sources))
