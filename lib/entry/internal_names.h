@@ -8,6 +8,9 @@
 #ifndef HAKMEM_LIB_ENTRY_INTERNAL_NAMES_H
 #define HAKMEM_LIB_ENTRY_INTERNAL_NAMES_H
 
+/* Says to the sources that they are built under these names. */
+#define HK_INTERNAL_NAMES
+
 #define malloc             hk_named_malloc
 #define free               hk_named_free
 #define calloc             hk_named_calloc

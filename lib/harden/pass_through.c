@@ -22,7 +22,7 @@ static struct {
 
 static bool is_due(void)
 {
-#ifdef HAKMEM_LIB_INTERNAL_NAMES_H
+#ifdef HK_INTERNAL_NAMES
     return false; /* beside a sanitizer on purpose, under names that nobody else calls */
 #else
     return __sanitizer_get_current_allocated_bytes != NULL;
