@@ -9,23 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "ctl/base/json_read.h"
+#include "ctl/client/selector_args.h"
 #include "ctl/option_table.h"
 
 struct hk_command;
-
-/* Which processes; see "Selectors" in docs/protocol.md. NULL and 0 where not given. */
-struct hk_selector {
-    uint32_t *pids;
-    size_t pid_count, pid_capacity;
-    const char *comm, *exe, *unit, *label;
-    bool by_uid;
-    uid_t uid;
-    uint32_t family;
-    bool all;
-};
 
 struct hk_args {
     const struct hk_command *command; /* NULL: only help or version was asked for */
@@ -58,11 +47,5 @@ struct hk_args {
  * thread-safe (getopt_long). hk_args_free() afterwards in either case. */
 bool hk_args_parse(struct hk_args *args, int argc, char **argv);
 void hk_args_free(struct hk_args *args);
-
-/* Whether anything was selected at all. */
-bool hk_selector_given(const struct hk_selector *selector);
-
-/* The selector as members of params. */
-void hk_selector_add(const struct hk_selector *selector, cJSON *params);
 
 #endif

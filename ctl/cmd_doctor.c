@@ -1,5 +1,4 @@
 /* cmd_doctor.c - hakmemctl doctor: what is wrong, why, and what to do. */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,77 +7,9 @@
 #include "ctl/client/find_daemon.h"
 #include "ctl/commands.h"
 #include "ctl/doctor/doctor.h"
+#include "ctl/session.h"
 
 #define NOTES_SHOWN 8 /* of one name, as text */
-
-const struct hk_finding_info hk_findings[HK_FINDINGS] = {
-#define HK_FINDING(id, name, weight, advice) {name, HK_WEIGHT_##weight, advice},
-#include "ctl/doctor/findings.def"
-};
-
-void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid, const char *comm,
-                    const char *format, ...)
-{
-    va_list values;
-    va_start(values, format);
-    char *seen = hk_format(format, values);
-    va_end(values);
-    cJSON *finding = hk_need(cJSON_CreateObject());
-    hk_need(cJSON_AddStringToObject(finding, "finding", hk_findings[id].name));
-    hk_need(pid > 0 ? cJSON_AddNumberToObject(finding, "pid", pid) : cJSON_AddNullToObject(finding, "pid"));
-    hk_need(comm ? cJSON_AddStringToObject(finding, "comm", comm) : cJSON_AddNullToObject(finding, "comm"));
-    hk_need(cJSON_AddStringToObject(finding, "seen", seen));
-    hk_need(cJSON_AddStringToObject(finding, "advice", hk_findings[id].advice));
-    cJSON_AddItemToArray(hk_findings[id].weight == HK_WEIGHT_NOTE ? doctor->notes : doctor->findings,
-                         finding);
-    free(seen);
-}
-
-bool hk_doctor_wants(const struct hk_doctor *doctor, double pid)
-{
-    const struct hk_selector *selector = &doctor->session->args->selector;
-    for (size_t i = 0; i < selector->pid_count; i++) {
-        if (selector->pids[i] == pid)
-            return true;
-    }
-    return selector->all || !hk_selector_given(selector);
-}
-
-const cJSON *hk_doctor_listed(const struct hk_doctor *doctor, double pid)
-{
-    const cJSON *process;
-    cJSON_ArrayForEach(process, doctor->listed)
-    {
-        if (hk_json_number(process, "pid") == pid)
-            return process;
-    }
-    return NULL;
-}
-
-/* ---- the daemon ---- */
-
-/* NULL where the daemon refuses or is gone: then there is nothing to look at. */
-static cJSON *ask(struct hk_session *session, const char *method)
-{
-    struct hk_call_error error;
-    cJSON *result = NULL;
-    enum hk_call call = hk_client_call(&session->client, method, NULL, HK_CLIENT_PATIENCE_MS, &result,
-                                       &error);
-    if (call == HK_CALL_OK)
-        return result;
-    hk_tell("%s: %s", method, error.message);
-    if (call == HK_CALL_REFUSED)
-        cJSON_Delete(error.object);
-    return NULL;
-}
-
-void hk_doctor_ask_list(struct hk_doctor *doctor)
-{
-    cJSON *list = doctor->info ? ask(doctor->session, "list") : NULL;
-    cJSON_Delete(doctor->listed);
-    doctor->listed = cJSON_DetachItemFromObjectCaseSensitive(list, "processes");
-    cJSON_Delete(list);
-}
 
 static void no_daemon(struct hk_doctor *doctor, const struct hk_find *find)
 {
@@ -86,25 +17,20 @@ static void no_daemon(struct hk_doctor *doctor, const struct hk_find *find)
     for (unsigned i = 0, at = 0; i < find->count; i++)
         at += (unsigned)snprintf(where + at, sizeof where - at, "%s%s: %s", i ? "; " : "", find->tried[i].dir,
                                  find->tried[i].reason);
-    hk_doctor_find(doctor, HK_FOUND_NO_DAEMON, 0, NULL, "no hakmemd answers (%s)", where);
+    hk_finding_add(&doctor->findings, HK_FOUND_NO_DAEMON, 0, NULL, "no hakmemd answers (%s)", where);
 }
 
 /* False for a wrong --runtime-dir, with a message on stderr. */
-static bool connect_daemon(struct hk_doctor *doctor)
+static bool connect_daemon(struct hk_doctor *doctor, struct hk_session *session)
 {
-    struct hk_session *session = doctor->session;
     struct hk_find find;
     int status = hk_session_find(session, &find);
     if (status == HK_EXIT_USAGE)
         return false;
-    if (status == HK_EXIT_NO_DAEMON) {
+    if (status == HK_EXIT_NO_DAEMON)
         no_daemon(doctor, &find);
-        return true;
-    }
-    doctor->info = ask(session, "info");
-    if (!doctor->info)
-        hk_doctor_find(doctor, HK_FOUND_NO_DAEMON, 0, NULL, "the daemon in %s does not answer",
-                       session->client.dir);
+    else
+        hk_doctor_ask_info(doctor);
     return true;
 }
 
@@ -220,31 +146,39 @@ static void show(struct hk_session *session, const cJSON *result)
                     hk_json_count(notes) ? "to do" : "found", hk_json_number(result, "processes"));
 }
 
+/* {"processes", "findings", "notes"}; takes the arrays out of the list. */
+static cJSON *make_result(struct hk_doctor *doctor)
+{
+    struct hk_finding_list *list = &doctor->findings;
+    cJSON *result = hk_need(cJSON_CreateObject());
+    hk_need(cJSON_AddNumberToObject(result, "processes", doctor->looked_at));
+    hk_need(cJSON_AddItemToObject(result, "findings", list->faults) ? result : NULL);
+    hk_need(cJSON_AddItemToObject(result, "notes", list->notes) ? result : NULL);
+    *list = (struct hk_finding_list){0};
+    return result;
+}
+
+static int examine(struct hk_doctor *doctor, struct hk_session *session)
+{
+    hk_doctor_host(doctor);
+    struct hk_suspects *suspects = hk_suspects_find(doctor);
+    hk_doctor_ask_list(doctor);
+    hk_suspects_judge(doctor, suspects);
+    if (doctor->info)
+        hk_doctor_daemon(doctor);
+    hk_doctor_units(doctor);
+    bool faulty = hk_json_count(doctor->findings.faults) > 0 || doctor->failed;
+    hk_session_show(session, make_result(doctor), show);
+    return faulty ? HK_EXIT_PARTLY : HK_EXIT_OK;
+}
+
 int hk_cmd_doctor(struct hk_session *session)
 {
-    struct hk_doctor doctor = {.session = session,
-                               .findings = hk_need(cJSON_CreateArray()),
-                               .notes = hk_need(cJSON_CreateArray()),
-                               .programs = hk_programs_new()};
-    if (!connect_daemon(&doctor)) {
-        cJSON_Delete(doctor.findings);
-        cJSON_Delete(doctor.notes);
-        hk_programs_free(doctor.programs);
-        return HK_EXIT_USAGE;
-    }
-    hk_doctor_host(&doctor);
-    struct hk_suspects *suspects = hk_suspects_find(&doctor);
-    hk_doctor_ask_list(&doctor);
-    hk_suspects_judge(&doctor, suspects);
-    if (doctor.info)
-        hk_doctor_daemon(&doctor);
-    hk_doctor_units(&doctor);
-    int status = hk_json_count(doctor.findings) || doctor.failed ? HK_EXIT_PARTLY : HK_EXIT_OK;
-    cJSON *result = hk_need(cJSON_CreateObject());
-    hk_need(cJSON_AddNumberToObject(result, "processes", doctor.looked_at));
-    hk_need(cJSON_AddItemToObject(result, "findings", doctor.findings) ? result : NULL);
-    hk_need(cJSON_AddItemToObject(result, "notes", doctor.notes) ? result : NULL);
-    hk_session_show(session, result, show);
+    struct hk_doctor doctor = {
+        .client = &session->client, .selector = &session->args->selector, .programs = hk_programs_new()};
+    hk_finding_list_init(&doctor.findings);
+    int status = connect_daemon(&doctor, session) ? examine(&doctor, session) : HK_EXIT_USAGE;
+    hk_finding_list_free(&doctor.findings);
     cJSON_Delete(doctor.listed);
     cJSON_Delete(doctor.info);
     hk_programs_free(doctor.programs);

@@ -7,7 +7,7 @@
 static void show(struct hk_session *session, const cJSON *result)
 {
     hk_processes_show(&session->out, hk_json_member(result, "processes"),
-                      hk_processes_fold(&session->args->selector));
+                      !hk_selector_names_each(&session->args->selector));
 }
 
 int hk_cmd_list(struct hk_session *session)

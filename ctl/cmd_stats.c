@@ -1,23 +1,9 @@
-/* cmd_stats.c - hakmemctl stats: once. What is asked for, and which page shows it; again and again:
- * stats_watch.c. */
-#include "ctl/cmd_stats.h"
+/* cmd_stats.c - hakmemctl stats: asks once and shows the page for it. stats_watch.c is stats --interval. */
 #include "ctl/base/alloc_or_exit.h"
-#include "ctl/base/quantity.h"
 #include "ctl/commands.h"
-#include "ctl/render/process_table.h"
-#include "ctl/render/stats_blocks.h"
 #include "ctl/render/stats_pages.h"
-
-cJSON *hk_stats_params(const struct hk_session *session, bool host)
-{
-    cJSON *params = hk_session_params(session);
-    hk_need(cJSON_AddStringToObject(params, "scope", host ? "host" : "process"));
-    if (session->args->classes)
-        hk_need(cJSON_AddTrueToObject(params, "classes"));
-    if (session->args->dead)
-        hk_need(cJSON_AddTrueToObject(params, "dead"));
-    return params;
-}
+#include "ctl/stats_request.h"
+#include "ctl/stats_watch.h"
 
 /* ---- text ---- */
 
@@ -44,31 +30,13 @@ static void show_processes(struct hk_session *session, const cJSON *result)
         cJSON_Delete(tuning);
         return;
     }
-    hk_stats_show_block(session, result);
+    hk_page_processes(&session->out, processes, hk_stats_folds(session));
 }
 
 static void show_host(struct hk_session *session, const cJSON *result)
 {
     hk_page_host(&session->out, result, hk_json_member(result, "processes"),
-                 hk_processes_fold(&session->args->selector));
-}
-
-void hk_stats_show_block(struct hk_session *session, const cJSON *result)
-{
-    const cJSON *process, *processes = hk_json_member(result, "processes");
-    hk_processes_show(&session->out, processes,
-                      !session->args->classes && hk_processes_fold(&session->args->selector));
-    cJSON_ArrayForEach(process, processes)
-    {
-        const cJSON *classes = hk_json_member(process, "classes");
-        const char *comm = hk_json_string(process, "comm");
-        if (!classes)
-            continue;
-        hk_out_gap(&session->out);
-        hk_out_line(&session->out, HK_STYLE_TITLE, "%s, process %s", comm ? comm : "?",
-                    hk_units_plain(hk_json_number(process, "pid")).s);
-        hk_figures_classes(&session->out, classes);
-    }
+                 !hk_selector_names_each(&session->args->selector));
 }
 
 /* ---- requests ---- */

@@ -1,11 +1,13 @@
-/* stats_watch.c - hakmemctl stats --interval: a first answer, then what a subscription brings. */
+/* stats_watch.c - see stats_watch.h. */
+#include "ctl/stats_watch.h"
+
 #include <signal.h>
 #include <string.h>
 
 #include "ctl/base/alloc_or_exit.h"
-#include "ctl/cmd_stats.h"
 #include "ctl/render/stats_blocks.h"
 #include "ctl/render/stats_pages.h"
+#include "ctl/stats_request.h"
 
 #define TITLES_EVERY 20 /* lines */
 
@@ -57,7 +59,7 @@ static void show_text(struct watch *w, const cJSON *result)
     if (w->host)
         hk_figures_classes(out, hk_json_member(host, "classes"));
     else
-        hk_stats_show_block(w->session, result);
+        hk_page_processes(out, processes, hk_stats_folds(w->session));
 }
 
 static bool is_done(const struct watch *w)

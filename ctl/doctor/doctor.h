@@ -1,94 +1,83 @@
 /*
- * doctor.h - what is wrong, or worth knowing: findings, and who looks for them.
+ * doctor.h - the parts of hakmemctl doctor: each looks at one thing and adds its findings to a list.
  *
- * A finding is one of findings.def, about a process or about the host, with a sentence on what was seen.
+ * cmd_doctor.c calls them in order. All of them run in the main thread, print nothing unless a comment says
+ * so, and end the program without memory.
  */
 #ifndef HAKMEM_CTL_DOCTOR_DOCTOR_H
 #define HAKMEM_CTL_DOCTOR_DOCTOR_H
 
 #include <sys/types.h>
 
+#include "ctl/client/connection.h"
+#include "ctl/client/selector_args.h"
+#include "ctl/doctor/finding_list.h"
 #include "ctl/program/program.h"
-#include "ctl/session.h"
-
-enum hk_finding_id {
-#define HK_FINDING(id, ...) HK_FOUND_##id,
-#include "ctl/doctor/findings.def"
-    HK_FINDINGS
-};
-
-enum hk_finding_weight {
-    HK_WEIGHT_FAULT, /* something is to be done: exit status 1 */
-    HK_WEIGHT_NOTE,
-};
-
-struct hk_finding_info {
-    const char *name;
-    enum hk_finding_weight weight;
-    const char *advice;
-};
-
-extern const struct hk_finding_info hk_findings[HK_FINDINGS];
 
 struct hk_programs; /* doctor_programs.c: programs that were looked at */
+struct hk_suspects; /* doctor_unseen.c */
 
+/* What the parts share. cmd_doctor.c fills it in and frees what it points to. */
 struct hk_doctor {
-    struct hk_session *session;
-    cJSON *findings;    /* faults, an array of {"finding", "pid", "comm", "seen", "advice"} */
-    cJSON *notes;       /* the same */
-    cJSON *info;        /* the daemon's answers; NULL where none answers */
-    cJSON *listed;      /* an array */
-    unsigned looked_at; /* processes, of whatever kind */
+    struct hk_client *client; /* fd -1: no daemon was found */
+    const struct hk_selector *selector;
+    struct hk_finding_list findings;
+    cJSON *info;        /* the daemon's answer to info; NULL: no daemon answers */
+    cJSON *listed;      /* its list of processes, an array; NULL: it was not asked, or did not answer */
+    unsigned looked_at; /* number of processes looked at */
     struct hk_programs *programs;
-    bool failed; /* one that was asked for could not be looked at; said on stderr */
+    bool failed; /* a process that was asked for could not be looked at; stderr says why */
 };
 
-/* Adds a finding to those of its weight; pid 0: of no process. comm may be NULL. */
-void hk_doctor_find(struct hk_doctor *doctor, enum hk_finding_id id, double pid, const char *comm,
-                    const char *format, ...) HK_PRINTF(5, 6);
+/* Asks the connected daemon for info. Where it does not answer, info is NULL, and a finding says so. */
+void hk_doctor_ask_info(struct hk_doctor *doctor);
 
-/* Whether a process that the daemon does not see is asked for: by its pid, or because nothing is selected. */
-bool hk_doctor_wants(const struct hk_doctor *doctor, double pid);
-
-/* Asks the daemon, where there is one, for its list. */
+/* Asks the daemon again for its list of processes. listed is NULL where info is, or where it does not answer.
+ */
 void hk_doctor_ask_list(struct hk_doctor *doctor);
 
-/* A member of the daemon's list, by pid; NULL where it is not there. */
+/* Returns the member of listed that has this pid, NULL if there is none. */
 const cJSON *hk_doctor_listed(const struct hk_doctor *doctor, double pid);
 
-/* Kernel, library: no daemon is needed. */
+/* Returns whether a process that the daemon does not see is selected: by its pid, by --all, or because the
+ * command line selects nothing. */
+bool hk_doctor_is_selected(const struct hk_doctor *doctor, double pid);
+
+/* Looks at the kernel and at the installed library. Needs no daemon. */
 void hk_doctor_host(struct hk_doctor *doctor);
 
-/* Goes through /proc for programs that should be on hakmem; call it before the daemon is asked for its list.
- */
-struct hk_suspects;
+/* Looks through /proc for selected processes that should be on hakmem. Call it before the daemon is asked for
+ * its list: a process that starts in between is then listed, not missing. hk_suspects_judge() frees the
+ * result. */
 struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor);
-/* Says which of them the daemon does not list, and why. Waits up to a second for those that have just
- * started, and asks for the list again meanwhile. Frees the suspects. */
+/* Adds a finding for each of them that the daemon does not list, with the reason. Waits up to a second for
+ * those that have just started, and asks for the list again meanwhile. Reports selected pids that cannot be
+ * looked at on stderr. Frees suspects. */
 void hk_suspects_judge(struct hk_doctor *doctor, struct hk_suspects *suspects);
 
+/* Makes an empty collection of programs; hk_programs_free() frees it. */
 struct hk_programs *hk_programs_new(void);
 void hk_programs_free(struct hk_programs *programs);
-/* The program that a process runs, until programs is freed. NULL: it may not be looked at. */
+/* Returns the program that process pid runs; it lasts as long as programs. NULL: it may not be looked at. */
 const struct hk_program *hk_programs_of_process(struct hk_programs *programs, pid_t pid);
-/* Why nothing can be preloaded into it, to be freed; NULL: nothing speaks against it, as far as one may see.
- */
+/* Returns a sentence on why nothing can be preloaded into the program of process pid, which the caller frees.
+ * NULL: no reason is known. */
 char *hk_programs_obstacle(struct hk_programs *programs, pid_t pid);
 
-/* Whether hakmem, preloaded, leaves its program to another allocator and does not show: where a sanitizer is.
- */
+/* Returns whether hakmem, preloaded into the program of process pid, leaves allocation to a sanitizer's
+ * allocator and so stays unseen. */
 bool hk_programs_stands_back(struct hk_programs *programs, pid_t pid);
 
-/* What its program makes of being preloaded. */
+/* Adds what is known about preloading into the program of process pid, which has the library. */
 void hk_doctor_process_program(struct hk_doctor *doctor, double pid, const char *comm);
-/* The same of a process without the library, where its program is better, or no worse, off so. False: nothing
- * is said, the library may be put into it. */
+/* Adds, for a process without the library, why its program gains nothing from hakmem or would be harmed.
+ * Returns false if there is no such reason: then the library may be preloaded into it. */
 bool hk_doctor_preload_is_vain(struct hk_doctor *doctor, double pid, const char *comm);
 
-/* The programs of services that are enabled, where no process is selected. */
+/* Looks at the programs of enabled services, where the command line selects no process. */
 void hk_doctor_units(struct hk_doctor *doctor);
 
-/* What the daemon knows of itself and of its processes. */
+/* Looks at what the daemon knows about itself and about the selected processes. Needs info. */
 void hk_doctor_daemon(struct hk_doctor *doctor);
 
 #endif

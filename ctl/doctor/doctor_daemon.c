@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/base/alloc_or_exit.h"
 #include "ctl/base/quantity.h"
 #include "ctl/doctor/doctor.h"
 #include "ctl/doctor/proc_status.h"
@@ -43,9 +44,9 @@ static void look_at_refusals(struct hk_doctor *doctor)
         const char *reason = hk_json_string(entry, "reason");
         struct hk_proc_stat stat;
         bool judged = hk_proc_stat((pid_t)pid, &stat);
-        if (age_s < REFUSAL_OF_LATE_S && reason && !judged && hk_doctor_wants(doctor, pid))
-            hk_doctor_find(doctor, HK_FOUND_HELLO_REFUSED, pid, NULL, "the daemon turned it away %s ago: %s",
-                           hk_units_duration(age_s * 1e3).s, reason);
+        if (age_s < REFUSAL_OF_LATE_S && reason && !judged && hk_doctor_is_selected(doctor, pid))
+            hk_finding_add(&doctor->findings, HK_FOUND_HELLO_REFUSED, pid, NULL,
+                           "the daemon turned it away %s ago: %s", hk_units_duration(age_s * 1e3).s, reason);
     }
 }
 
@@ -53,8 +54,8 @@ static void look_at_version(struct hk_doctor *doctor)
 {
     const char *version = hk_json_string(doctor->info, "version");
     if (version && strcmp(version, HAKMEM_VERSION) != 0)
-        hk_doctor_find(doctor, HK_FOUND_OTHER_VERSION, 0, NULL, "hakmemd is %s, hakmemctl %s", version,
-                       HAKMEM_VERSION);
+        hk_finding_add(&doctor->findings, HK_FOUND_OTHER_VERSION, 0, NULL, "hakmemd is %s, hakmemctl %s",
+                       version, HAKMEM_VERSION);
 }
 
 /* ---- processes: figures ---- */
@@ -65,13 +66,13 @@ static void look_at_counts(struct hk_doctor *doctor, const cJSON *process, doubl
     double errors = total(process, HK_KEY_PROCESS(sys_errors_total));
     double unpublished = gauge(process, HK_KEY_PROCESS(heaps_unpublished));
     if (failed > 0)
-        hk_doctor_find(doctor, HK_FOUND_FAILED_ALLOCATIONS, pid, comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_FAILED_ALLOCATIONS, pid, comm,
                        "allocations that were answered with NULL: %.0f", failed);
     if (errors > 0)
-        hk_doctor_find(doctor, HK_FOUND_REFUSED_CALLS, pid, comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_REFUSED_CALLS, pid, comm,
                        "memory system calls that the kernel refused: %.0f", errors);
     if (unpublished > 0)
-        hk_doctor_find(doctor, HK_FOUND_UNPUBLISHED_HEAPS, pid, comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_UNPUBLISHED_HEAPS, pid, comm,
                        "heaps without a slot in its segment: %.0f", unpublished);
 }
 
@@ -83,11 +84,12 @@ static void look_at_rates(struct hk_doctor *doctor, const cJSON *process, double
     if (!(hk_json_number(process, "age_s") >= STARTED_S))
         return;
     if (allocs >= ALLOCS_WORTH_IT && moves > allocs * REFILLS_OF_ALLOCS)
-        hk_doctor_find(doctor, HK_FOUND_MANY_REFILLS, pid, comm, "%s refills and flushes for %s allocations",
-                       hk_units_rate(moves).s, hk_units_rate(allocs).s);
+        hk_finding_add(&doctor->findings, HK_FOUND_MANY_REFILLS, pid, comm,
+                       "%s refills and flushes for %s allocations", hk_units_rate(moves).s,
+                       hk_units_rate(allocs).s);
     if (purged >= PURGED_WORTH_IT && purged > gauge(process, HK_KEY_DERIVED(live_bytes)))
-        hk_doctor_find(doctor, HK_FOUND_MANY_PURGES, pid, comm, "%s go back to the system, with %s live",
-                       hk_units_byte_rate(purged).s,
+        hk_finding_add(&doctor->findings, HK_FOUND_MANY_PURGES, pid, comm,
+                       "%s go back to the system, with %s live", hk_units_byte_rate(purged).s,
                        hk_units_bytes(gauge(process, HK_KEY_DERIVED(live_bytes))).s);
 }
 
@@ -101,8 +103,8 @@ static void look_at_mappings(struct hk_doctor *doctor, double pid, const char *c
         lines++;
     free(maps.text);
     if ((double)lines > (double)most * MAPPINGS_OF_LIMIT)
-        hk_doctor_find(doctor, HK_FOUND_MANY_MAPPINGS, pid, comm, "it has %lu mappings of at most %lu", lines,
-                       most);
+        hk_finding_add(&doctor->findings, HK_FOUND_MANY_MAPPINGS, pid, comm,
+                       "it has %lu mappings of at most %lu", lines, most);
 }
 
 static void look_at_process(struct hk_doctor *doctor, const cJSON *process)
@@ -111,8 +113,8 @@ static void look_at_process(struct hk_doctor *doctor, const cJSON *process)
     const char *comm = hk_json_string(process, "comm"), *version = hk_json_string(process, "version");
     doctor->looked_at++;
     if (version && strcmp(version, HAKMEM_VERSION) != 0)
-        hk_doctor_find(doctor, HK_FOUND_OTHER_VERSION, pid, comm, "its library is %s, hakmemctl %s", version,
-                       HAKMEM_VERSION);
+        hk_finding_add(&doctor->findings, HK_FOUND_OTHER_VERSION, pid, comm,
+                       "its library is %s, hakmemctl %s", version, HAKMEM_VERSION);
     look_at_counts(doctor, process, pid, comm);
     look_at_rates(doctor, process, pid, comm);
     look_at_mappings(doctor, pid, comm);
@@ -125,13 +127,13 @@ static void look_at_value(struct hk_doctor *doctor, const cJSON *value, double p
 {
     const char *verdict = hk_json_string(value, "verdict");
     if (verdict && strcmp(verdict, "clamped") == 0)
-        hk_doctor_find(doctor, HK_FOUND_CLAMPED, pid, comm, "%s is out of its library's range",
+        hk_finding_add(&doctor->findings, HK_FOUND_CLAMPED, pid, comm, "%s is out of its library's range",
                        value->string);
     if (verdict && strcmp(verdict, "unknown") == 0)
-        hk_doctor_find(doctor, HK_FOUND_UNKNOWN_VALUE, pid, comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_UNKNOWN_VALUE, pid, comm,
                        "%s has a value that its library does not know", value->string);
     if (verdict && strcmp(verdict, "fixed") == 0)
-        hk_doctor_find(doctor, HK_FOUND_FIXED, pid, comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_FIXED, pid, comm,
                        "%s was decided by HAKMEM_HARDEN at its start, and another value is asked for",
                        value->string);
 }
@@ -144,8 +146,8 @@ static void look_at_tuning(struct hk_doctor *doctor, const cJSON *process)
     double applied = hk_json_number(process, "generation_applied");
     double published = hk_json_number(process, "generation_published");
     if (applied < published)
-        hk_doctor_find(doctor, HK_FOUND_PENDING, pid, comm, "generation %.0f is published, %.0f in force",
-                       published, applied);
+        hk_finding_add(&doctor->findings, HK_FOUND_PENDING, pid, comm,
+                       "generation %.0f is published, %.0f in force", published, applied);
     cJSON_ArrayForEach(value, hk_json_member(process, "tunables"))
     {
         look_at_value(doctor, value, pid, comm);
@@ -161,8 +163,10 @@ static void look_at_all(struct hk_doctor *doctor, const char *method, look *at)
     struct hk_call_error error;
     cJSON *result;
     const cJSON *process;
-    enum hk_call call = hk_client_call(&doctor->session->client, method, hk_session_params(doctor->session),
-                                       HK_CLIENT_PATIENCE_MS, &result, &error);
+    cJSON *params = hk_need(cJSON_CreateObject());
+    hk_selector_add(doctor->selector, params);
+    enum hk_call call = hk_client_call(doctor->client, method, params, HK_CLIENT_PATIENCE_MS, &result,
+                                       &error);
     if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
     if (call != HK_CALL_OK)

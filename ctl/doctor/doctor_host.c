@@ -12,8 +12,8 @@ void hk_doctor_host(struct hk_doctor *doctor)
     struct utsname host;
     unsigned major, minor;
     if (!hk_place_library(path, sizeof path, error, sizeof error))
-        hk_doctor_find(doctor, HK_FOUND_NO_LIBRARY, 0, NULL, "%s", error);
+        hk_finding_add(&doctor->findings, HK_FOUND_NO_LIBRARY, 0, NULL, "%s", error);
     if (uname(&host) == 0 && sscanf(host.release, "%u.%u", &major, &minor) == 2 &&
         (major < 5 || (major == 5 && minor < 14)))
-        hk_doctor_find(doctor, HK_FOUND_OLD_KERNEL, 0, NULL, "Linux %s", host.release);
+        hk_finding_add(&doctor->findings, HK_FOUND_OLD_KERNEL, 0, NULL, "Linux %s", host.release);
 }

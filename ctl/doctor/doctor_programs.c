@@ -141,8 +141,8 @@ static void tell(struct hk_doctor *doctor, double pid, const char *comm, const c
 {
     const struct hk_program_info *info = &hk_program_infos[program->found[index].id];
     char *said = hk_program_say(program, index);
-    hk_doctor_find(doctor, finding_of(info->severity), pid, comm, "%s%s: %s; %s", process, program->path,
-                   said, info->remedy);
+    hk_finding_add(&doctor->findings, finding_of(info->severity), pid, comm, "%s%s: %s; %s", process,
+                   program->path, said, info->remedy);
     free(said);
 }
 
@@ -185,7 +185,7 @@ static void look_at_program(void *arg, const char *name, const struct hk_program
         if (info->severity == HK_SEVERITY_FINE)
             continue;
         char *said = hk_program_say(program, i);
-        hk_doctor_find(service->doctor, finding_of(info->severity), 0, NULL,
+        hk_finding_add(&service->doctor->findings, finding_of(info->severity), 0, NULL,
                        "%s is enabled, and starts %s: %s; %s", service->unit, name, said, info->remedy);
         free(said);
     }
@@ -207,7 +207,7 @@ static void look_at_units(struct hk_doctor *doctor, const struct hk_units_of *of
 
 void hk_doctor_units(struct hk_doctor *doctor)
 {
-    if (hk_selector_given(&doctor->session->args->selector))
+    if (hk_selector_given(doctor->selector))
         return;
     look_at_units(doctor, &(struct hk_units_of){.root = ""});
     look_at_units(doctor, &(struct hk_units_of){.root = "", .user = true});

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ctl/base/alloc_or_exit.h"
+#include "ctl/base/error_report.h"
 #include "ctl/doctor/doctor.h"
 #include "ctl/doctor/unseen_process.h"
 
@@ -31,7 +32,7 @@ struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor)
     struct hk_suspect s;
     while (proc && (entry = readdir(proc)) != NULL) {
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
-        if (pid <= 0 || pid == getpid() || !hk_doctor_wants(doctor, pid) || !hk_suspect_read(pid, &s))
+        if (pid <= 0 || pid == getpid() || !hk_doctor_is_selected(doctor, pid) || !hk_suspect_read(pid, &s))
             continue;
         suspects->all = hk_grow(suspects->all, suspects->count, &suspects->capacity, sizeof *suspects->all);
         suspects->all[suspects->count++] = s;
@@ -48,10 +49,10 @@ static void judge_unmapped(struct hk_doctor *doctor, const struct hk_suspect *s)
     const char *path = s->preload;
     char *obstacle = hk_programs_obstacle(doctor->programs, s->pid);
     if (path[0] == '/' && !strchr(path, '$') && !hk_suspect_sees(s, path))
-        hk_doctor_find(doctor, HK_FOUND_PRELOAD_MISSING, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_PRELOAD_MISSING, s->pid, s->stat.comm,
                        "LD_PRELOAD names %s, which is not there", path);
     else
-        hk_doctor_find(doctor, HK_FOUND_PRELOAD_REFUSED, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_PRELOAD_REFUSED, s->pid, s->stat.comm,
                        "LD_PRELOAD names %s, which was not loaded%s%s", path, obstacle ? ": " : "",
                        obstacle ? obstacle : "");
     free(obstacle);
@@ -93,18 +94,18 @@ static bool is_anothers(const char *dir, uid_t uid)
  * directory in the same words: they are told as one. */
 static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
 {
-    const char *dir = doctor->session->client.dir;
+    const char *dir = doctor->client->dir;
     char other[PATH_MAX + 16], first[sizeof other] = "";
     bool ours = false;
     for (unsigned i = 0; hk_suspect_dir(s, i, other, sizeof other); i++) {
         if (hk_suspect_same_dir(s, other, dir)) {
             ours = true;
         } else if (is_seen_in(other, s->pid)) {
-            hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm, "seen by the daemon in %s",
-                           other);
+            hk_finding_add(&doctor->findings, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
+                           "seen by the daemon in %s", other);
             return true;
         } else if (is_anothers(other, s->uid)) {
-            hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
+            hk_finding_add(&doctor->findings, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
                            "of a user who has a daemon in %s, which is not asked", other);
             return true;
         }
@@ -112,7 +113,7 @@ static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
             memcpy(first, other, sizeof first);
     }
     if (!ours)
-        hk_doctor_find(doctor, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
                        s->runtime_dir[0]
                            ? "started with HAKMEM_RUNTIME_DIR=%s, and this daemon's directory is %s"
                            : "looking for a daemon in %s first, and never in %s",
@@ -160,43 +161,44 @@ static void judge_unseen(struct hk_doctor *doctor, const struct hk_suspect *s)
 {
     double age_s = hk_suspect_age_s(s);
     if (age_s < YOUNG_S)
-        hk_doctor_find(doctor, HK_FOUND_JUST_STARTED, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_JUST_STARTED, s->pid, s->stat.comm,
                        "it began %.1f s ago, and has not greeted the daemon yet", age_s > 0 ? age_s : 0);
     else
-        hk_doctor_find(doctor, HK_FOUND_UNSEEN, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_UNSEEN, s->pid, s->stat.comm,
                        "it has the library, and did not greet the daemon");
 }
 
 static void judge_mapped(struct hk_doctor *doctor, const struct hk_suspect *s)
 {
-    const char *dir = doctor->session->client.dir, *why = refusal(doctor, s->pid);
+    const char *dir = doctor->client->dir, *why = refusal(doctor, s->pid);
     bool retries = strcmp(s->publish, "retry") == 0;
     char socket[HK_RUNTIME_DIR_MAX + 16];
     snprintf(socket, sizeof socket, "%s/%s", dir, HK_HELLO_SOCKET);
     if (strcmp(s->publish, "off") == 0)
-        hk_doctor_find(doctor, HK_FOUND_PUBLISH_OFF, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_PUBLISH_OFF, s->pid, s->stat.comm,
                        "it was started with HAKMEM_PUBLISH=off");
     else if (is_elsewhere(doctor, s))
         return;
     else if (why)
-        hk_doctor_find(doctor, HK_FOUND_HELLO_REFUSED, s->pid, s->stat.comm, "the daemon turned it away: %s",
-                       why);
+        hk_finding_add(&doctor->findings, HK_FOUND_HELLO_REFUSED, s->pid, s->stat.comm,
+                       "the daemon turned it away: %s", why);
     else if (is_quiet_child(doctor, s))
-        hk_doctor_find(doctor, HK_FOUND_QUIET_CHILD, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_QUIET_CHILD, s->pid, s->stat.comm,
                        "it was forked off a process that is seen, and has not allocated since");
     else if (!hk_suspect_sees(s, socket))
-        hk_doctor_find(doctor, HK_FOUND_HIDDEN_SOCKET, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_HIDDEN_SOCKET, s->pid, s->stat.comm,
                        "%s is not there in its root directory", socket);
     else if (strcmp(s->publish, "work") == 0)
-        hk_doctor_find(doctor, HK_FOUND_PUBLISH_LATER, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_PUBLISH_LATER, s->pid, s->stat.comm,
                        "it was started with HAKMEM_PUBLISH=work, and has not used 256 KiB yet");
     else if (!before_daemon(doctor, s))
         judge_unseen(doctor, s);
     else if (retries)
-        hk_doctor_find(doctor, HK_FOUND_PUBLISH_LATER, s->pid, s->stat.comm,
+        hk_finding_add(&doctor->findings, HK_FOUND_PUBLISH_LATER, s->pid, s->stat.comm,
                        "it was started with HAKMEM_PUBLISH=retry, before the daemon");
     else
-        hk_doctor_find(doctor, HK_FOUND_BEFORE_DAEMON, s->pid, s->stat.comm, "it is older than the daemon");
+        hk_finding_add(&doctor->findings, HK_FOUND_BEFORE_DAEMON, s->pid, s->stat.comm,
+                       "it is older than the daemon");
 }
 
 /* ---- all of them ---- */
@@ -213,7 +215,7 @@ static bool is_suspect(const struct hk_suspects *suspects, uint32_t pid)
 /* Processes that were asked for by name and have nothing of the library about them. */
 static void judge_strangers(struct hk_doctor *doctor, const struct hk_suspects *suspects)
 {
-    const struct hk_selector *selector = &doctor->session->args->selector;
+    const struct hk_selector *selector = doctor->selector;
     for (size_t i = 0; i < selector->pid_count; i++) {
         uint32_t pid = selector->pids[i];
         struct hk_proc_text maps;
@@ -230,7 +232,7 @@ static void judge_strangers(struct hk_doctor *doctor, const struct hk_suspects *
             free(maps.text);
             doctor->looked_at++;
             if (!hk_doctor_preload_is_vain(doctor, pid, stat.comm))
-                hk_doctor_find(doctor, HK_FOUND_NOT_PRELOADED, pid, stat.comm,
+                hk_finding_add(&doctor->findings, HK_FOUND_NOT_PRELOADED, pid, stat.comm,
                                "it has no " HK_LIBRARY_NAME ", and was started without one in LD_PRELOAD");
         }
     }

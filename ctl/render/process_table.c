@@ -228,8 +228,3 @@ void hk_processes_show(const struct hk_out *out, const cJSON *processes, bool fo
     free(lines);
     hk_out_table(out, table, 0);
 }
-
-bool hk_processes_fold(const struct hk_selector *selector)
-{
-    return !selector->all && selector->pid_count == 0;
-}

@@ -4,16 +4,12 @@
 #ifndef HAKMEM_CTL_RENDER_PROCESS_TABLE_H
 #define HAKMEM_CTL_RENDER_PROCESS_TABLE_H
 
-#include "ctl/args.h"
 #include "ctl/render/output.h"
 
 /* processes: an array of list's (or stats') process objects. folded: those that ended, and that only their
  * pids and figures tell apart, are one line, with the latest's pid and figures and how many they are; one
  * that ended by exec counts to what it became, where that is listed. */
 void hk_processes_show(const struct hk_out *out, const cJSON *processes, bool folded);
-
-/* Whether they are folded: not where each was asked for, by --all or by pid. */
-bool hk_processes_fold(const struct hk_selector *selector);
 
 /* "exited 12 s ago" into buf for the record of a process that has ended; "" for a live one. Returns buf. */
 const char *hk_process_end(const cJSON *process, char *buf, size_t size);

@@ -73,6 +73,23 @@ void hk_page_process(const struct hk_out *out, const cJSON *process, const cJSON
     }
 }
 
+void hk_page_processes(const struct hk_out *out, const cJSON *processes, bool folded)
+{
+    const cJSON *process;
+    hk_processes_show(out, processes, folded);
+    cJSON_ArrayForEach(process, processes)
+    {
+        const cJSON *classes = hk_json_member(process, "classes");
+        const char *comm = hk_json_string(process, "comm");
+        if (!classes)
+            continue;
+        hk_out_gap(out);
+        hk_out_line(out, HK_STYLE_TITLE, "%s, process %s", comm ? comm : "?",
+                    hk_units_plain(hk_json_number(process, "pid")).s);
+        hk_figures_classes(out, classes);
+    }
+}
+
 static void show_units(const struct hk_out *out, const cJSON *units)
 {
     static const struct hk_column columns[] = {

@@ -9,6 +9,10 @@
 /* One process. tuning: its object of tune.get, NULL where it is not known. */
 void hk_page_process(const struct hk_out *out, const cJSON *process, const cJSON *tuning);
 
+/* Several processes of a stats result, an array: a line each, then the size classes of each that has them.
+ * folded: see hk_processes_show(). */
+void hk_page_processes(const struct hk_out *out, const cJSON *processes, bool folded);
+
 /* The sums of a stats result of scope host; processes: a line for each, NULL for none. */
 void hk_page_host(const struct hk_out *out, const cJSON *result, const cJSON *processes, bool folded);
 

@@ -1,11 +1,16 @@
-/* selector_args.c - the processes chosen on the command line, as the protocol says it; see args.h. */
-#include "ctl/args.h"
+/* selector_args.c - see selector_args.h. */
+#include "ctl/client/selector_args.h"
 
 #include "ctl/base/alloc_or_exit.h"
 
 bool hk_selector_given(const struct hk_selector *s)
 {
     return s->pid_count || s->comm || s->exe || s->unit || s->label || s->by_uid || s->family || s->all;
+}
+
+bool hk_selector_names_each(const struct hk_selector *s)
+{
+    return s->all || s->pid_count > 0;
 }
 
 static void add_text(cJSON *params, const char *key, const char *text)
