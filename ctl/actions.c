@@ -18,13 +18,13 @@ static enum hk_style style_of(const char *status)
 
 static void add_row(struct hk_table *table, const cJSON *entry)
 {
-    const char *comm = hk_json_string(entry, "comm"), *reason = hk_json_string(entry, "reason");
-    const char *status = hk_json_string(entry, "status");
-    hk_table_cell(table, hk_units_plain(hk_json_number(entry, "pid")).s);
+    const char *comm = hk_json_get_string(entry, "comm"), *reason = hk_json_get_string(entry, "reason");
+    const char *status = hk_json_get_string(entry, "status");
+    hk_table_cell(table, hk_quantity_plain(hk_json_get_number(entry, "pid")).s);
     hk_table_cell(table, comm ? comm : "-");
     hk_table_cell_styled(table, style_of(status ? status : "?"), status ? status : "?");
-    hk_table_cell(table, hk_units_plain(hk_json_number(entry, "generation")).s);
-    hk_table_cell(table, hk_units_bytes(hk_json_number(entry, "released_bytes")).s);
+    hk_table_cell(table, hk_quantity_plain(hk_json_get_number(entry, "generation")).s);
+    hk_table_cell(table, hk_quantity_bytes(hk_json_get_number(entry, "released_bytes")).s);
     hk_table_cell(table, reason ? reason : "");
 }
 
@@ -40,8 +40,8 @@ static void show(struct hk_session *session, const cJSON *result)
     };
     const cJSON *entry;
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(columns));
-    cJSON_ArrayForEach(entry, hk_json_member(result, "results")) add_row(table, entry);
-    hk_out_table(&session->out, table, 0);
+    cJSON_ArrayForEach(entry, hk_json_get_member(result, "results")) add_row(table, entry);
+    hk_output_table(&session->out, table, 0);
 }
 
 static bool all_applied(const cJSON *results)
@@ -49,14 +49,14 @@ static bool all_applied(const cJSON *results)
     const cJSON *entry;
     cJSON_ArrayForEach(entry, results)
     {
-        const char *status = hk_json_string(entry, "status");
+        const char *status = hk_json_get_string(entry, "status");
         if (!status || strcmp(status, "applied") != 0)
             return false;
     }
     return true;
 }
 
-int hk_act(struct hk_session *session, const char *method, cJSON *params)
+int hk_action_send(struct hk_session *session, const char *method, cJSON *params)
 {
     const struct hk_args *args = session->args;
     cJSON *result;
@@ -66,7 +66,7 @@ int hk_act(struct hk_session *session, const char *method, cJSON *params)
                                 &result);
     if (status != HK_EXIT_OK)
         return status;
-    const cJSON *results = hk_json_member(result, "results");
+    const cJSON *results = hk_json_get_member(result, "results");
     status = hk_session_check_found(session, results);
     if (!all_applied(results))
         status = HK_EXIT_PARTLY;
@@ -76,10 +76,10 @@ int hk_act(struct hk_session *session, const char *method, cJSON *params)
 
 int hk_cmd_trim(struct hk_session *session)
 {
-    return hk_act(session, "trim", hk_session_params(session));
+    return hk_action_send(session, "trim", hk_session_params(session));
 }
 
 int hk_cmd_flush(struct hk_session *session)
 {
-    return hk_act(session, "flush", hk_session_params(session));
+    return hk_action_send(session, "flush", hk_session_params(session));
 }

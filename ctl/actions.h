@@ -8,6 +8,6 @@
 
 /* Sends tune.set, tune.reset, trim or flush (params is taken over; the time to wait is added) and shows the
  * results. Returns the exit status: HK_EXIT_OK only if each process selected has applied it. */
-int hk_act(struct hk_session *session, const char *method, cJSON *params);
+int hk_action_send(struct hk_session *session, const char *method, cJSON *params);
 
 #endif

@@ -70,7 +70,7 @@ static bool read_pid(struct hk_args *args, const char *option, const char *text,
 
 static bool add_pid(struct hk_args *args, const char *text)
 {
-    struct hk_selector *s = &args->selector;
+    struct hk_selector_args *s = &args->selector;
     s->pids = hk_grow(s->pids, s->pid_count, &s->pid_capacity, sizeof *s->pids);
     return read_pid(args, "pid", text, &s->pids[s->pid_count]) && ++s->pid_count;
 }
@@ -93,7 +93,7 @@ static bool read_user(struct hk_args *args, const char *text)
 static bool read_time(struct hk_args *args, const char *option, const char *text, double least, double most,
                       const char *range, double *ms)
 {
-    if (!hk_units_parse_duration(text, ms))
+    if (!hk_quantity_parse_duration(text, ms))
         return fail(args, "--%s: '%.80s' is not a time (2, 0.5, 500ms, 10min, 1h)", option, text);
     if (*ms < least || *ms > most)
         return fail(args, "--%s: '%.80s' is out of range, %s", option, text, range);
@@ -137,9 +137,9 @@ static bool read_wait(struct hk_args *args, const char *text)
 static bool read_width(struct hk_args *args, const char *text)
 {
     uint64_t width;
-    if (!read_number(text, HK_OUT_WIDTH_LEAST, HK_OUT_WIDTH_MOST, &width))
-        return fail(args, "--width: '%.80s' is not a number of columns, %u..%u", text, HK_OUT_WIDTH_LEAST,
-                    HK_OUT_WIDTH_MOST);
+    if (!read_number(text, HK_OUTPUT_WIDTH_MIN, HK_OUTPUT_WIDTH_MAX, &width))
+        return fail(args, "--width: '%.80s' is not a number of columns, %u..%u", text, HK_OUTPUT_WIDTH_MIN,
+                    HK_OUTPUT_WIDTH_MAX);
     args->width = (unsigned)width;
     return true;
 }
@@ -187,11 +187,11 @@ static bool read_label(struct hk_args *args, const char *text)
 
 static bool add_tune(struct hk_args *args, const char *text, bool with_value)
 {
-    size_t len = hk_tunable_name_len(text);
-    bool good = with_value ? hk_tunable_check(text, args->error, sizeof args->error)
-                           : hk_tunable_check_name(text, len, args->error, sizeof args->error);
+    size_t len = hk_tunable_arg_name_len(text);
+    bool good = with_value ? hk_tunable_arg_check(text, args->error, sizeof args->error)
+                           : hk_tunable_arg_check_name(text, len, args->error, sizeof args->error);
     for (size_t i = 0; good && i < args->tune_count; i++) {
-        if (hk_tunable_name_len(args->tunes[i]) == len && memcmp(args->tunes[i], text, len) == 0)
+        if (hk_tunable_arg_name_len(args->tunes[i]) == len && memcmp(args->tunes[i], text, len) == 0)
             return fail(args, "%.*s is given twice", (int)len, text);
     }
     if (!good)
@@ -205,8 +205,8 @@ static bool add_tune(struct hk_args *args, const char *text, bool with_value)
 
 static bool take_option(struct hk_args *args, enum hk_option_id id, const char *text)
 {
-    struct hk_selector *select = &args->selector;
-    const char *name = hk_options[id].name;
+    struct hk_selector_args *select = &args->selector;
+    const char *name = hk_option_table[id].name;
     switch (id) {
     case HK_OPT_PID:
         return add_pid(args, text);
@@ -291,7 +291,7 @@ static void build_grammar(struct grammar *g, unsigned groups, bool stop_at_word)
         g->letters[at++] = '+';
     g->letters[at++] = ':';
     for (unsigned id = 0; id < HK_OPTIONS; id++) {
-        const struct hk_option *o = &hk_options[id];
+        const struct hk_option *o = &hk_option_table[id];
         if (!(o->groups & groups))
             continue;
         int has = !o->argument ? no_argument : o->optional ? optional_argument : required_argument;
@@ -305,7 +305,7 @@ static void build_grammar(struct grammar *g, unsigned groups, bool stop_at_word)
 static enum hk_option_id by_letter(int letter)
 {
     unsigned id = 0;
-    while (id < HK_OPTIONS && hk_options[id].letter != letter)
+    while (id < HK_OPTIONS && hk_option_table[id].letter != letter)
         id++;
     return (enum hk_option_id)id;
 }
@@ -316,7 +316,7 @@ static bool unknown_option(struct hk_args *args, const char *word, unsigned grou
     char buf[160];
     size_t len = strcspn(word, "=") - 2;
     for (unsigned id = 0; id < HK_OPTIONS; id++)
-        names[id] = hk_options[id].groups & groups ? hk_options[id].name : NULL;
+        names[id] = hk_option_table[id].groups & groups ? hk_option_table[id].name : NULL;
     hint(word + 2, len, names, HK_COUNT_OF(names), "--", buf, sizeof buf);
     return fail(args, "no option '%.*s'%s", (int)(len + 2 < 80 ? len + 2 : 80), word, buf);
 }
@@ -324,10 +324,10 @@ static bool unknown_option(struct hk_args *args, const char *word, unsigned grou
 static bool bad_option(struct hk_args *args, int why, const char *word, unsigned groups)
 {
     if (why == ':')
-        return fail(args, "--%s wants %s", hk_options[optopt - LONG].name,
-                    hk_options[optopt - LONG].argument);
+        return fail(args, "--%s wants %s", hk_option_table[optopt - LONG].name,
+                    hk_option_table[optopt - LONG].argument);
     if (optopt >= LONG)
-        return fail(args, "--%s takes no argument", hk_options[optopt - LONG].name);
+        return fail(args, "--%s takes no argument", hk_option_table[optopt - LONG].name);
     if (optopt != 0)
         return fail(args, "no option '-%c'", isprint(optopt) ? optopt : '?');
     return unknown_option(args, word, groups);
@@ -436,7 +436,7 @@ static bool check_together(struct hk_args *args)
         return false;
     if (takes_units(args) && !check_units(args))
         return false;
-    if (command->wants_selector && !args->get && !hk_selector_given(&args->selector))
+    if (command->wants_selector && !args->get && !hk_selector_args_given(&args->selector))
         return fail(args,
                     "which processes? --pid, --comm, --exe, --unit, --uid, --label, --family, or --all");
     return true;

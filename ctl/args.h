@@ -22,7 +22,7 @@ struct hk_args {
     enum hk_json_form json;
     unsigned width; /* --width; 0: not given */
     const char *runtime_dir;
-    struct hk_selector selector;
+    struct hk_selector_args selector;
     bool dead;
     bool host; /* stats host */
     bool classes;

@@ -26,7 +26,7 @@
 /* What is common to all units of a command line. */
 struct work {
     struct hk_session *session;
-    struct hk_units_of of;
+    struct hk_service_scope scope;
     char root[PATH_MAX];
     char library[PATH_MAX];
     char runtime_dir[HK_RUNTIME_DIR_MAX + 1]; /* "": the usual one */
@@ -42,7 +42,7 @@ HK_PRINTF(2, 3) static void print(const struct work *work, const char *format, .
     va_start(values, format);
     char *text = hk_format(format, values);
     va_end(values);
-    char *clean = hk_display_clean(text);
+    char *clean = hk_terminal_text_clean(text);
     fprintf(work->session->out.file, "%s\n", clean);
     free(clean);
     free(text);
@@ -54,7 +54,7 @@ static int find_root(struct work *work)
 {
     const struct hk_args *args = work->session->args;
     struct stat st;
-    work->of = (struct hk_units_of){.root = work->root, .user = args->own_units};
+    work->scope = (struct hk_service_scope){.root = work->root, .user = args->own_units};
     if (!args->root)
         return HK_EXIT_OK;
     if (!realpath(args->root, work->root) || stat(work->root, &st) != 0 || !S_ISDIR(st.st_mode)) {
@@ -88,13 +88,13 @@ static int find_library(struct work *work)
     if (chosen) {
         found = take_library(work, chosen, error, sizeof error);
     } else if (work->root[0]) {
-        found = hk_place_library_below(work->root, work->library, sizeof work->library);
+        found = hk_install_path_library_below(work->root, work->library, sizeof work->library);
         snprintf(error, sizeof error, "hakmem is not installed in %.300s; --library may name the library",
                  work->root);
     } else {
-        found = hk_place_library(work->library, sizeof work->library, error, sizeof error);
+        found = hk_install_path_library(work->library, sizeof work->library, error, sizeof error);
     }
-    found = found && hk_place_loadable(work->library, error, sizeof error);
+    found = found && hk_install_path_is_preloadable(work->library, error, sizeof error);
     if (!found)
         hk_error("%s", error);
     return found ? HK_EXIT_OK : HK_EXIT_PARTLY;
@@ -103,7 +103,7 @@ static int find_library(struct work *work)
 static int find_runtime_dir(struct work *work)
 {
     const char *chosen = work->session->args->runtime_dir;
-    int error = chosen ? hk_find_absolute(chosen, work->runtime_dir, sizeof work->runtime_dir) : 0;
+    int error = chosen ? hk_absolute_dir(chosen, work->runtime_dir, sizeof work->runtime_dir) : 0;
     if (error)
         hk_error("--runtime-dir: '%s': %s", chosen, strerror(error));
     return error ? HK_EXIT_USAGE : HK_EXIT_OK;
@@ -152,7 +152,7 @@ static int write_drop_in(struct work *work, const struct hk_service *unit)
                                        .tunes = args->tunes,
                                        .tune_count = args->tune_count};
     char path[PATH_MAX], *text = hk_drop_in_text(&drop_in, unit->name);
-    enum hk_drop_in_result result = hk_drop_in_write(&work->of, unit->name, text, path);
+    enum hk_drop_in_result result = hk_drop_in_write(&work->scope, unit->name, text, path);
     free(text);
     if (result == HK_DROP_IN_SAME) {
         print(work, "%s: is enabled already, by %s", unit->name, path);
@@ -172,8 +172,8 @@ static int write_drop_in(struct work *work, const struct hk_service *unit)
 static int no_service(const struct work *work, const struct hk_service *unit, const char *advice)
 {
     char near[HK_SERVICE_NAME_BYTES];
-    bool found = hk_service_nearest(&work->of, unit->name, near);
-    hk_error("%s: there is no such %sservice%s%s%s%s%s", unit->name, work->of.user ? "user " : "",
+    bool found = hk_service_nearest(&work->scope, unit->name, near);
+    hk_error("%s: there is no such %sservice%s%s%s%s%s", unit->name, work->scope.user ? "user " : "",
              work->root[0] ? " in " : "", work->root, found ? "; nearest: " : "", found ? near : "", advice);
     return HK_EXIT_PARTLY;
 }
@@ -183,14 +183,14 @@ static int enable_one(struct work *work, const char *name)
     const struct hk_args *args = work->session->args;
     struct hk_service unit;
     int status;
-    hk_service_read(&unit, &work->of, name);
+    hk_service_read(&unit, &work->scope, name);
     work->unasked |= !unit.answered;
     if (strcmp(unit.name, name) != 0)
         print(work, "%s: is a name of %s", name, unit.name);
     const char *dir = work->runtime_dir[0] ? work->runtime_dir : HK_RUNTIME_DIR_SYSTEM;
     if (unit.state == HK_SERVICE_MISSING && !args->force) {
         status = no_service(work, &unit, "; --force enables it before it comes");
-    } else if (hk_service_check(&unit, &work->of, work->library, dir, args->force) || args->force) {
+    } else if (hk_service_check(&unit, &work->scope, work->library, dir, args->force) || args->force) {
         status = write_drop_in(work, &unit);
     } else {
         hk_error("%s: not enabled, since it would not start; --force does it all the same", unit.name);
@@ -204,12 +204,12 @@ static int disable_one(struct work *work, const char *name)
 {
     struct hk_service unit;
     char path[PATH_MAX];
-    hk_service_read(&unit, &work->of, name);
+    hk_service_read(&unit, &work->scope, name);
     work->unasked |= !unit.answered;
-    enum hk_drop_in_result result = hk_drop_in_remove(&work->of, unit.name, path);
+    enum hk_drop_in_result result = hk_drop_in_remove(&work->scope, unit.name, path);
     /* What was enabled before the name became an alias. */
     if (result == HK_DROP_IN_SAME && strcmp(unit.name, name) != 0)
-        result = hk_drop_in_remove(&work->of, name, path);
+        result = hk_drop_in_remove(&work->scope, name, path);
     int status = HK_EXIT_OK;
     if (result == HK_DROP_IN_SAME && unit.state == HK_SERVICE_MISSING) {
         status = no_service(work, &unit, "");
@@ -229,7 +229,7 @@ static int disable_one(struct work *work, const char *name)
 
 static int reload(struct work *work)
 {
-    const char *argv[] = {"systemctl", work->of.user ? "--user" : "--system", "daemon-reload", NULL};
+    const char *argv[] = {"systemctl", work->scope.user ? "--user" : "--system", "daemon-reload", NULL};
     int status = 0;
     char *text = hk_spawn_read(argv, &status);
     bool done = text && status == 0;
@@ -244,7 +244,7 @@ static int reload(struct work *work)
 /* What is to be done for it to take effect. */
 static int finish(struct work *work)
 {
-    const char *user = work->of.user ? " --user" : "";
+    const char *user = work->scope.user ? " --user" : "";
     int status = HK_EXIT_OK;
     bool reloaded = false;
     if (work->session->args->reload) {

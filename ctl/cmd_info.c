@@ -18,9 +18,9 @@ static void add_value(struct hk_table *table, const char *key, const cJSON *valu
     else if (cJSON_IsBool(value))
         hk_table_cell(table, cJSON_IsTrue(value) ? "yes" : "no");
     else if (cJSON_IsNumber(value) && is_plain(key))
-        hk_table_cell(table, hk_units_plain(value->valuedouble).s);
+        hk_table_cell(table, hk_quantity_plain(value->valuedouble).s);
     else if (cJSON_IsNumber(value))
-        hk_table_cell(table, hk_units_by_key(key, value->valuedouble).s);
+        hk_table_cell(table, hk_quantity_by_key(key, value->valuedouble).s);
     else
         hk_table_cell(table, "-");
 }
@@ -58,12 +58,12 @@ static void add_members(struct hk_table *table, const char *prefix, const cJSON 
             add_value(table, member->string, member);
         } else if (cJSON_IsArray(member) && prefix[0]) {
             add_name(table, prefix, member->string);
-            hk_table_cell(table, hk_units_plain(hk_json_count(member)).s);
+            hk_table_cell(table, hk_quantity_plain(hk_json_count(member)).s);
         }
     }
 }
 
-static void show_refusals(const struct hk_out *out, const cJSON *refusals)
+static void show_refusals(const struct hk_output *out, const cJSON *refusals)
 {
     static const struct hk_column columns[] = {
         {.title = "PID", .align = HK_ALIGN_RIGHT},
@@ -77,15 +77,15 @@ static void show_refusals(const struct hk_out *out, const cJSON *refusals)
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(columns));
     cJSON_ArrayForEach(refusal, refusals)
     {
-        const char *reason = hk_json_string(refusal, "reason");
-        hk_table_cell(table, hk_units_plain(hk_json_number(refusal, "pid")).s);
-        hk_table_cell(table, hk_units_plain(hk_json_number(refusal, "uid")).s);
-        hk_table_cell(table, hk_units_duration(hk_json_number(refusal, "age_s") * 1e3).s);
+        const char *reason = hk_json_get_string(refusal, "reason");
+        hk_table_cell(table, hk_quantity_plain(hk_json_get_number(refusal, "pid")).s);
+        hk_table_cell(table, hk_quantity_plain(hk_json_get_number(refusal, "uid")).s);
+        hk_table_cell(table, hk_quantity_duration(hk_json_get_number(refusal, "age_s") * 1e3).s);
         hk_table_cell(table, reason ? reason : "-");
     }
-    hk_out_gap(out);
-    hk_out_line(out, HK_STYLE_TITLE, "Last processes refused");
-    hk_out_table(out, table, 2);
+    hk_output_gap(out);
+    hk_output_line(out, HK_STYLE_TITLE, "Last processes refused");
+    hk_output_table(out, table, 2);
 }
 
 static void show(struct hk_session *session, const cJSON *result)
@@ -93,8 +93,8 @@ static void show(struct hk_session *session, const cJSON *result)
     static const struct hk_column columns[] = {{.title = ""}, {.title = "", .narrow = 20}};
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(columns));
     add_members(table, "", result);
-    hk_out_rows(&session->out, table, 0);
-    show_refusals(&session->out, hk_json_member(result, "last_refusals"));
+    hk_output_rows(&session->out, table, 0);
+    show_refusals(&session->out, hk_json_get_member(result, "last_refusals"));
 }
 
 int hk_cmd_info(struct hk_session *session)

@@ -6,8 +6,8 @@
 
 static void show(struct hk_session *session, const cJSON *result)
 {
-    hk_processes_show(&session->out, hk_json_member(result, "processes"),
-                      !hk_selector_names_each(&session->args->selector));
+    hk_process_table_show(&session->out, hk_json_get_member(result, "processes"),
+                          !hk_selector_args_names_each(&session->args->selector));
 }
 
 int hk_cmd_list(struct hk_session *session)
@@ -18,7 +18,7 @@ int hk_cmd_list(struct hk_session *session)
     int status = hk_session_ask(session, "list", params, 0, &result);
     if (status != HK_EXIT_OK)
         return status;
-    status = hk_session_check_found(session, hk_json_member(result, "processes"));
+    status = hk_session_check_found(session, hk_json_get_member(result, "processes"));
     hk_session_show(session, result, show);
     return status;
 }

@@ -2,7 +2,7 @@
  * cmd_run.c - hakmemctl run: becomes a program that runs on hakmem.
  *
  * There is no process between the caller and the program: its pid, terminal, signals and exit status are its
- * own. A private daemon is the guard's to end (private_daemon.h).
+ * own. A private daemon is the keeper's to end (private_daemon.h).
  */
 #include <errno.h>
 #include <limits.h>
@@ -33,28 +33,29 @@ static const char *reason(int error)
 }
 
 /* Whether the daemon that was connected to really answers. */
-static bool answers(struct hk_client *client)
+static bool answers(struct hk_connection *connection)
 {
     struct hk_call_error error;
     cJSON *result = NULL;
-    enum hk_call call = hk_client_call(client, "info", NULL, HK_CLIENT_PATIENCE_MS, &result, &error);
+    enum hk_call_status call = hk_connection_call(connection, "info", NULL, HK_CONNECTION_PATIENCE_MS,
+                                                  &result, &error);
     if (call == HK_CALL_OK)
         cJSON_Delete(result);
     else if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
     else
-        hk_tell("%s", error.message);
+        hk_verbose("%s", error.message);
     return call != HK_CALL_LOST;
 }
 
 static bool find_running(struct runtime *runtime, const char *chosen)
 {
-    struct hk_find find;
-    struct hk_client client;
-    bool found = hk_find_daemon(&find, chosen, &client) && answers(&client);
+    struct hk_daemon_search search;
+    struct hk_connection connection;
+    bool found = hk_find_daemon(&search, chosen, &connection) && answers(&connection);
     if (found)
-        memcpy(runtime->dir, client.dir, sizeof runtime->dir);
-    hk_client_close(&client);
+        memcpy(runtime->dir, connection.dir, sizeof runtime->dir);
+    hk_connection_close(&connection);
     return found;
 }
 
@@ -93,18 +94,18 @@ static bool make_chosen(struct runtime *runtime, const char *dir)
 static int start_private(struct runtime *runtime, const char *chosen)
 {
     char hakmemd[PATH_MAX], error[4096];
-    if (!hk_place_daemon(hakmemd, sizeof hakmemd)) {
+    if (!hk_install_path_daemon(hakmemd, sizeof hakmemd)) {
         hk_error("no hakmemd answers, and none to start is beside hakmemctl, installed or in PATH");
         return HK_EXIT_NO_DAEMON;
     }
     if (!(chosen ? make_chosen(runtime, chosen) : make_temporary(runtime)))
         return HK_EXIT_NO_DAEMON;
-    if (!hk_guard_start(hakmemd, runtime->dir, runtime->made, error, sizeof error)) {
+    if (!hk_private_daemon_start(hakmemd, runtime->dir, runtime->made, error, sizeof error)) {
         hk_error("%s", error);
         return HK_EXIT_NO_DAEMON;
     }
-    hk_tell("a private daemon (%s) in %s\nreach it with: hakmemctl --runtime-dir %s list", hakmemd,
-            runtime->dir, runtime->dir);
+    hk_verbose("a private daemon (%s) in %s\nreach it with: hakmemctl --runtime-dir %s list", hakmemd,
+               runtime->dir, runtime->dir);
     return HK_EXIT_OK;
 }
 
@@ -113,14 +114,14 @@ static int get_daemon(struct hk_session *session)
     const char *chosen = session->args->runtime_dir;
     struct runtime runtime = {.dir = ""};
     char dir[HK_RUNTIME_DIR_MAX + 1];
-    int error = chosen ? hk_find_absolute(chosen, dir, sizeof dir) : 0;
+    int error = chosen ? hk_absolute_dir(chosen, dir, sizeof dir) : 0;
     if (error) {
         hk_error("--runtime-dir: '%s': %s", chosen, reason(error));
         return HK_EXIT_USAGE;
     }
     chosen = chosen ? dir : NULL;
     if (find_running(&runtime, chosen)) {
-        hk_tell("the daemon in %s", runtime.dir);
+        hk_verbose("the daemon in %s", runtime.dir);
     } else {
         int status = start_private(&runtime, chosen);
         if (status != HK_EXIT_OK)
@@ -133,27 +134,27 @@ static int get_daemon(struct hk_session *session)
 /* ---- the program ---- */
 
 /* Who runs it: what the program will be started with is what this process has. */
-static struct hk_program_place place_of(const char *library)
+static struct hk_program_context context_of(const char *library)
 {
-    return (struct hk_program_place){.root = "",
-                                     .library = library,
-                                     .search = getenv("PATH"),
-                                     .library_path = getenv("LD_LIBRARY_PATH"),
-                                     .uid = geteuid(),
-                                     .gid = getegid(),
-                                     .no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1};
+    return (struct hk_program_context){.root = "",
+                                       .library = library,
+                                       .search = getenv("PATH"),
+                                       .library_path = getenv("LD_LIBRARY_PATH"),
+                                       .uid = geteuid(),
+                                       .gid = getegid(),
+                                       .no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1};
 }
 
 /* What can be known beforehand is said before anything is started for it. */
 static int check_preload(const char *path, const char *library, bool forced)
 {
     struct hk_program *program = hk_need(malloc(sizeof *program));
-    struct hk_program_place place = place_of(library);
-    hk_program_look(program, &place, path);
+    struct hk_program_context context = context_of(library);
+    hk_program_inspect(program, &context, path);
     /* Without a first line of its own execvp() gives it to the shell. */
     if (program->count == 1 && program->found[0].id == HK_PROGRAM_NO_PROGRAM && !program->found[0].about[0])
-        hk_program_look(program, &place, "/bin/sh");
-    bool starts = hk_program_tell(program, NULL, path, forced);
+        hk_program_inspect(program, &context, "/bin/sh");
+    bool starts = hk_program_report(program, NULL, path, forced);
     free(program);
     if (!starts && !forced)
         hk_error("not started; --force starts it all the same");
@@ -184,16 +185,16 @@ static char *line_of(char *const *arguments)
 static int check_behind_env(const char *path, char *const *arguments, const char *library, bool forced)
 {
     char behind[PATH_MAX], *line = line_of(arguments);
-    struct hk_program_place place = place_of(library);
-    bool is_told = hk_program_behind_env(&place, path, line, behind);
+    struct hk_program_context context = context_of(library);
+    bool is_known = hk_program_started_by_env(&context, path, line, behind);
     free(line);
-    return is_told ? check_preload(behind, library, forced) : HK_EXIT_OK;
+    return is_known ? check_preload(behind, library, forced) : HK_EXIT_OK;
 }
 
 /* Not found or not executable is said before anything is started for it. */
 static int find_program(const char *name, char path[PATH_MAX])
 {
-    int error = hk_place_program(name, path, PATH_MAX);
+    int error = hk_install_path_search(name, path, PATH_MAX);
     if (error) {
         hk_error("run: %s: %s", name, error == ENOENT ? "not found" : "cannot be executed");
         return error == ENOENT ? HK_EXIT_NOT_FOUND : HK_EXIT_CANNOT_EXECUTE;
@@ -208,7 +209,7 @@ int hk_cmd_run(struct hk_session *session)
     int status = find_program(args->program[0], path);
     if (status != HK_EXIT_OK)
         return status;
-    if (!hk_place_library(library, sizeof library, error, sizeof error)) {
+    if (!hk_install_path_library(library, sizeof library, error, sizeof error)) {
         hk_error("%s", error);
         return HK_EXIT_PARTLY;
     }
@@ -219,7 +220,7 @@ int hk_cmd_run(struct hk_session *session)
         status = get_daemon(session);
     if (status != HK_EXIT_OK)
         return status;
-    hk_tell("preloading %s", library);
+    hk_verbose("preloading %s", library);
     hk_preload_library(library);
     hk_preload_tunes((const char *const *)args->tunes, args->tune_count);
     if (args->label)

@@ -7,11 +7,11 @@
 
 static const char *text_of(const cJSON *object, const char *key)
 {
-    const char *text = hk_json_string(object, key);
+    const char *text = hk_json_get_string(object, key);
     return text && text[0] ? text : "-";
 }
 
-static void show_counters(const struct hk_out *out, const cJSON *counters)
+static void show_counters(const struct hk_output *out, const cJSON *counters)
 {
     static const struct hk_column columns[] = {
         {.title = "COUNTER"},         {.title = "OF", .rank = 1},         {.title = "KIND", .rank = 2},
@@ -27,17 +27,17 @@ static void show_counters(const struct hk_out *out, const cJSON *counters)
         hk_table_cell(table, text_of(counter, "unit"));
         hk_table_cell(table, text_of(counter, "help"));
     }
-    hk_out_table(out, table, 0);
+    hk_output_table(out, table, 0);
 }
 
 /* A bound or a default, which for a choice is its word. */
 static void add_bound(struct hk_table *table, const cJSON *tunable, const char *key)
 {
-    const cJSON *value = hk_json_member(tunable, key);
+    const cJSON *value = hk_json_get_member(tunable, key);
     if (cJSON_IsString(value))
         hk_table_cell(table, value->valuestring);
     else
-        hk_table_cell(table, hk_units_exact(hk_json_number(tunable, key), text_of(tunable, "unit")).s);
+        hk_table_cell(table, hk_quantity_exact(hk_json_get_number(tunable, key), text_of(tunable, "unit")).s);
 }
 
 /* "a,b" or ["a","b"] as "a, b"; "" where there are none. */
@@ -62,8 +62,8 @@ static void add_tunable(struct hk_table *table, const cJSON *tunable)
 {
     char name[96], choices[96];
     snprintf(name, sizeof name, "%s%s", text_of(tunable, "name"),
-             hk_json_true(tunable, "per_class") ? ".SIZE" : "");
-    join_choices(hk_json_member(tunable, "choices"), choices, sizeof choices);
+             hk_json_get_true(tunable, "per_class") ? ".SIZE" : "");
+    join_choices(hk_json_get_member(tunable, "choices"), choices, sizeof choices);
     hk_table_cell(table, name);
     if (choices[0]) {
         hk_table_cell(table, "");
@@ -77,7 +77,7 @@ static void add_tunable(struct hk_table *table, const cJSON *tunable)
     hk_table_cell(table, text_of(tunable, "help"));
 }
 
-static void show_tunables(const struct hk_out *out, const cJSON *tunables)
+static void show_tunables(const struct hk_output *out, const cJSON *tunables)
 {
     static const struct hk_column columns[] = {
         {.title = "TUNABLE"},
@@ -90,14 +90,14 @@ static void show_tunables(const struct hk_out *out, const cJSON *tunables)
     const cJSON *tunable;
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(columns));
     cJSON_ArrayForEach(tunable, tunables) add_tunable(table, tunable);
-    hk_out_table(out, table, 0);
+    hk_output_table(out, table, 0);
 }
 
 static void show(struct hk_session *session, const cJSON *result)
 {
-    show_counters(&session->out, hk_json_member(result, "counters"));
-    hk_out_gap(&session->out);
-    show_tunables(&session->out, hk_json_member(result, "tunables"));
+    show_counters(&session->out, hk_json_get_member(result, "counters"));
+    hk_output_gap(&session->out);
+    show_tunables(&session->out, hk_json_get_member(result, "tunables"));
 }
 
 int hk_cmd_schema(struct hk_session *session)

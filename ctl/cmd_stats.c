@@ -12,9 +12,9 @@ static cJSON *ask_tuning(struct hk_session *session, const cJSON *process)
 {
     struct hk_call_error error;
     cJSON *params = hk_need(cJSON_CreateObject()), *result = NULL;
-    hk_need(cJSON_AddNumberToObject(params, "pid", hk_json_number(process, "pid")));
-    enum hk_call call = hk_client_call(&session->client, "tune.get", params, HK_CLIENT_PATIENCE_MS, &result,
-                                       &error);
+    hk_need(cJSON_AddNumberToObject(params, "pid", hk_json_get_number(process, "pid")));
+    enum hk_call_status call = hk_connection_call(&session->connection, "tune.get", params,
+                                                  HK_CONNECTION_PATIENCE_MS, &result, &error);
     if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
     return call == HK_CALL_OK ? result : NULL;
@@ -22,21 +22,21 @@ static cJSON *ask_tuning(struct hk_session *session, const cJSON *process)
 
 static void show_processes(struct hk_session *session, const cJSON *result)
 {
-    const cJSON *processes = hk_json_member(result, "processes");
+    const cJSON *processes = hk_json_get_member(result, "processes");
     if (hk_json_count(processes) == 1) {
         cJSON *tuning = ask_tuning(session, processes->child);
-        const cJSON *values = hk_json_member(tuning, "processes");
-        hk_page_process(&session->out, processes->child, values ? values->child : NULL);
+        const cJSON *values = hk_json_get_member(tuning, "processes");
+        hk_stats_page_process(&session->out, processes->child, values ? values->child : NULL);
         cJSON_Delete(tuning);
         return;
     }
-    hk_page_processes(&session->out, processes, hk_stats_folds(session));
+    hk_stats_page_processes(&session->out, processes, hk_stats_folds(session));
 }
 
 static void show_host(struct hk_session *session, const cJSON *result)
 {
-    hk_page_host(&session->out, result, hk_json_member(result, "processes"),
-                 !hk_selector_names_each(&session->args->selector));
+    hk_stats_page_host(&session->out, result, hk_json_get_member(result, "processes"),
+                       !hk_selector_args_names_each(&session->args->selector));
 }
 
 /* ---- requests ---- */
@@ -47,8 +47,8 @@ static int of_processes(struct hk_session *session)
     int status = hk_session_ask(session, "stats", hk_stats_params(session, false), 0, &result);
     if (status != HK_EXIT_OK)
         return status;
-    status = hk_session_check_found(session, hk_json_member(result, "processes"));
-    if (hk_json_count(hk_json_member(result, "processes")) > 0 || session->out.json)
+    status = hk_session_check_found(session, hk_json_get_member(result, "processes"));
+    if (hk_json_count(hk_json_get_member(result, "processes")) > 0 || session->out.json)
         hk_session_show(session, result, show_processes);
     else
         cJSON_Delete(result);
@@ -95,5 +95,5 @@ int hk_cmd_stats(struct hk_session *session)
         return hk_stats_watch(session);
     if (session->args->host)
         return of_host(session);
-    return hk_selector_given(&session->args->selector) ? of_processes(session) : of_everything(session);
+    return hk_selector_args_given(&session->args->selector) ? of_processes(session) : of_everything(session);
 }

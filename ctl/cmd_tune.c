@@ -19,25 +19,26 @@ static const char *const *names_of(const struct hk_session *session)
 static void show_process(const struct hk_session *session, const cJSON *process)
 {
     char applied[32], published[32];
-    double behind = hk_json_number(process, "heaps_behind");
-    snprintf(applied, sizeof applied, "%s", hk_units_plain(hk_json_number(process, "generation_applied")).s);
+    double behind = hk_json_get_number(process, "heaps_behind");
+    snprintf(applied, sizeof applied, "%s",
+             hk_quantity_plain(hk_json_get_number(process, "generation_applied")).s);
     snprintf(published, sizeof published, "%s",
-             hk_units_plain(hk_json_number(process, "generation_published")).s);
-    hk_out_line(&session->out, HK_STYLE_TITLE, "process %s: generation %s in force%s%s%s%s%s",
-                hk_units_plain(hk_json_number(process, "pid")).s, applied,
-                strcmp(applied, published) ? ", " : "", strcmp(applied, published) ? published : "",
-                strcmp(applied, published) ? " published" : "", behind > 0 ? ", heaps behind: " : "",
-                behind > 0 ? hk_units_plain(behind).s : "");
-    hk_tuning_show(&session->out, process, names_of(session), session->args->tune_count, false);
+             hk_quantity_plain(hk_json_get_number(process, "generation_published")).s);
+    hk_output_line(&session->out, HK_STYLE_TITLE, "process %s: generation %s in force%s%s%s%s%s",
+                   hk_quantity_plain(hk_json_get_number(process, "pid")).s, applied,
+                   strcmp(applied, published) ? ", " : "", strcmp(applied, published) ? published : "",
+                   strcmp(applied, published) ? " published" : "", behind > 0 ? ", heaps behind: " : "",
+                   behind > 0 ? hk_quantity_plain(behind).s : "");
+    hk_tunable_table_show(&session->out, process, names_of(session), session->args->tune_count, false);
 }
 
 static void show_all(struct hk_session *session, const cJSON *result)
 {
-    const cJSON *process, *processes = hk_json_member(result, "processes");
+    const cJSON *process, *processes = hk_json_get_member(result, "processes");
     cJSON_ArrayForEach(process, processes)
     {
         if (process != processes->child)
-            hk_out_gap(&session->out);
+            hk_output_gap(&session->out);
         show_process(session, process);
     }
 }
@@ -87,14 +88,14 @@ static int set(struct hk_session *session)
     cJSON *params = hk_session_params(session);
     cJSON *tunables = hk_need(cJSON_AddObjectToObject(params, "tunables"));
     for (size_t i = 0; i < args->tune_count; i++) {
-        size_t len = hk_tunable_name_len(args->tunes[i]);
+        size_t len = hk_tunable_arg_name_len(args->tunes[i]);
         char name[96];
         snprintf(name, sizeof name, "%.*s", (int)len, args->tunes[i]);
         hk_need(cJSON_AddStringToObject(tunables, name, args->tunes[i] + len + 1));
     }
     if (args->life_s)
         hk_need(cJSON_AddNumberToObject(params, "life_s", args->life_s));
-    return hk_act(session, "tune.set", params);
+    return hk_action_send(session, "tune.set", params);
 }
 
 static int reset(struct hk_session *session)
@@ -106,7 +107,7 @@ static int reset(struct hk_session *session)
         for (size_t i = 0; i < args->tune_count; i++)
             cJSON_AddItemToArray(names, hk_need(cJSON_CreateString(args->tunes[i])));
     }
-    return hk_act(session, "tune.reset", params);
+    return hk_action_send(session, "tune.reset", params);
 }
 
 int hk_cmd_tune(struct hk_session *session)

@@ -13,19 +13,19 @@
 
 static cJSON *ask_list(const char *runtime_dir)
 {
-    struct hk_find find;
-    struct hk_client client;
+    struct hk_daemon_search search;
+    struct hk_connection connection;
     struct hk_call_error error;
     char dir[HK_RUNTIME_DIR_MAX + 1];
     cJSON *result = NULL;
-    if (runtime_dir && hk_find_absolute(runtime_dir, dir, sizeof dir) != 0)
+    if (runtime_dir && hk_absolute_dir(runtime_dir, dir, sizeof dir) != 0)
         return NULL;
-    if (!hk_find_daemon(&find, runtime_dir ? dir : NULL, &client))
+    if (!hk_find_daemon(&search, runtime_dir ? dir : NULL, &connection))
         return NULL;
-    enum hk_call call = hk_client_call(&client, "list", NULL, PATIENCE_MS, &result, &error);
+    enum hk_call_status call = hk_connection_call(&connection, "list", NULL, PATIENCE_MS, &result, &error);
     if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
-    hk_client_close(&client);
+    hk_connection_close(&connection);
     return call == HK_CALL_OK ? result : NULL;
 }
 
@@ -35,7 +35,7 @@ static bool is_repeated(const cJSON *processes, const cJSON *process, const char
     const cJSON *p;
     cJSON_ArrayForEach(p, processes)
     {
-        const char *other = hk_json_string(p, kind);
+        const char *other = hk_json_get_string(p, kind);
         if (p == process)
             return false;
         if (other && strcmp(other, text) == 0)
@@ -46,23 +46,23 @@ static bool is_repeated(const cJSON *processes, const cJSON *process, const char
 
 static void print_value(const cJSON *processes, const cJSON *process, const char *kind)
 {
-    const char *text = hk_json_string(process, kind), *comm = hk_json_string(process, "comm");
-    double number = hk_json_number(process, kind);
+    const char *text = hk_json_get_string(process, kind), *comm = hk_json_get_string(process, "comm");
+    double number = hk_json_get_number(process, kind);
     if (text && text[0] && !is_repeated(processes, process, kind, text)) {
-        char *clean = hk_display_clean(text);
+        char *clean = hk_terminal_text_clean(text);
         printf("%s\n", clean);
         free(clean);
     } else if (number > 0) {
-        char *clean = hk_display_clean(comm);
-        printf("%s\t%s\n", hk_units_plain(number).s, clean);
+        char *clean = hk_terminal_text_clean(comm);
+        printf("%s\t%s\n", hk_quantity_plain(number).s, clean);
         free(clean);
     }
 }
 
-int hk_complete(const char *kind, const char *runtime_dir)
+int hk_complete_processes(const char *kind, const char *runtime_dir)
 {
     cJSON *result = ask_list(runtime_dir);
-    const cJSON *process, *processes = hk_json_member(result, "processes");
+    const cJSON *process, *processes = hk_json_get_member(result, "processes");
     cJSON_ArrayForEach(process, processes) print_value(processes, process, kind);
     cJSON_Delete(result);
     return HK_EXIT_OK;

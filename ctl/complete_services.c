@@ -7,12 +7,12 @@
 #include "ctl/complete.h"
 #include "ctl/service/service_list.h"
 
-int hk_complete_units(bool enabled, const char *of_whom)
+int hk_complete_services(bool enabled, const char *of_whom)
 {
     bool user = of_whom && strcmp(of_whom, "--user") == 0;
-    struct hk_units_of of = {.root = of_whom && of_whom[0] == '/' ? of_whom : "", .user = user};
+    struct hk_service_scope scope = {.root = of_whom && of_whom[0] == '/' ? of_whom : "", .user = user};
     struct hk_service_names names;
-    hk_service_names_read(&names, &of, enabled);
+    hk_service_names_read(&names, &scope, enabled);
     for (size_t i = 0; i < names.count; i++)
         puts(names.all[i]);
     hk_service_names_free(&names);

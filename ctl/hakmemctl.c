@@ -2,7 +2,7 @@
  * hakmemctl.c - hakmemctl: reads the command line, runs the subcommand.
  *
  * Beside what --help shows there are three requests that people do not type: --options (for completions),
- * --complete KIND [DIR] (values for them), and --guard, by which run starts the keeper of a private daemon.
+ * --complete KIND [DIR] (values for them), and --keeper, by which run starts the keeper of a private daemon.
  */
 #include <string.h>
 #include <unistd.h>
@@ -26,9 +26,9 @@ static int run_command(struct hk_session *session)
 {
     const struct hk_args *args = session->args;
     if (args->verbose)
-        hk_be_verbose();
+        hk_set_verbose();
     if (args->version) {
-        hk_out_line(&session->out, HK_STYLE_PLAIN, "hakmemctl %s", HAKMEM_VERSION);
+        hk_output_line(&session->out, HK_STYLE_PLAIN, "hakmemctl %s", HAKMEM_VERSION);
         return HK_EXIT_OK;
     }
     if (args->help) {
@@ -36,40 +36,40 @@ static int run_command(struct hk_session *session)
         return HK_EXIT_OK;
     }
     int status = args->command->run(session);
-    hk_client_close(&session->client);
+    hk_connection_close(&session->connection);
     return status;
 }
 
 static int complete(const char *kind, const char *where)
 {
     bool enabled = strcmp(kind, "enabled") == 0;
-    return enabled || strcmp(kind, "units") == 0 ? hk_complete_units(enabled, where)
-                                                 : hk_complete(kind, where);
+    return enabled || strcmp(kind, "units") == 0 ? hk_complete_services(enabled, where)
+                                                 : hk_complete_processes(kind, where);
 }
 
 int main(int argc, char **argv)
 {
     struct hk_args args;
-    struct hk_session session = {.args = &args, .client = {.fd = -1}};
+    struct hk_session session = {.args = &args, .connection = {.fd = -1}};
     int status;
-    hk_display_init();
-    if (argc >= 2 && strcmp(argv[1], "--guard") == 0)
-        return hk_guard(argc - 2, argv + 2);
+    hk_terminal_text_init();
+    if (argc >= 2 && strcmp(argv[1], "--keeper") == 0)
+        return hk_private_daemon_keep(argc - 2, argv + 2);
     if (argc >= 3 && strcmp(argv[1], "--complete") == 0)
         return complete(argv[2], argv[3]);
-    hk_out_init(&session.out, HK_JSON_NONE, false, 0);
+    hk_output_init(&session.out, HK_JSON_NONE, false, 0);
     if (argc == 2 && strcmp(argv[1], "--options") == 0) {
         hk_help_listing(stdout);
-        return hk_out_finish(&session.out) ? HK_EXIT_OK : HK_EXIT_PARTLY;
+        return hk_output_finish(&session.out) ? HK_EXIT_OK : HK_EXIT_PARTLY;
     }
     if (hk_args_parse(&args, argc, argv)) {
-        hk_out_init(&session.out, args.json, args.no_color, args.width);
+        hk_output_init(&session.out, args.json, args.no_color, args.width);
         status = run_command(&session);
     } else {
         status = usage_error(&args);
     }
     hk_args_free(&args);
-    if (!hk_out_finish(&session.out) && status == HK_EXIT_OK)
+    if (!hk_output_finish(&session.out) && status == HK_EXIT_OK)
         status = HK_EXIT_PARTLY;
     return status;
 }

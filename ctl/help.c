@@ -11,35 +11,35 @@
 
 /* How many bytes of a line of text fit into room columns, cut at a blank where there is one. Help is ASCII,
  * so bytes are columns. */
-static size_t fits(const char *text, size_t room)
+static size_t fits(const char *text, size_t width)
 {
-    size_t len = strcspn(text, "\n"), cut = room;
-    if (len <= room)
+    size_t len = strcspn(text, "\n"), cut = width;
+    if (len <= width)
         return len;
     while (cut > 0 && text[cut] != ' ')
         cut--;
-    return cut > 0 ? cut : room;
+    return cut > 0 ? cut : width;
 }
 
 /* The rest of a text in lines that begin at a column; the first line is there already. */
-static void print_at(const struct hk_out *out, const char *text, unsigned column)
+static void print_at(const struct hk_output *out, const char *text, unsigned column)
 {
-    size_t room = out->page > column + WIDTH_LEAST ? out->page - column : WIDTH_LEAST;
+    size_t width = out->page > column + WIDTH_LEAST ? out->page - column : WIDTH_LEAST;
     for (bool first = true; first || *text; first = false) {
-        size_t cut = fits(text, room);
+        size_t cut = fits(text, width);
         fprintf(out->file, "%*s%.*s\n", first ? 0 : (int)column, "", (int)cut, text);
         text += cut;
         text += strspn(text, " \n");
     }
 }
 
-static void print_text(const struct hk_out *out, const char *text)
+static void print_text(const struct hk_output *out, const char *text)
 {
     print_at(out, text, 0);
 }
 
 /* A term in its column and what is said of it beside; below, where the term is too long. */
-static void print_item(const struct hk_out *out, const char *term, unsigned column, const char *help)
+static void print_item(const struct hk_output *out, const char *term, unsigned column, const char *help)
 {
     fprintf(out->file, "  %-*s", (int)column - 2, term);
     if (strlen(term) + 3 > column)
@@ -61,32 +61,32 @@ static void write_option(const struct hk_option *o, char *buf, size_t size)
 }
 
 /* Options that every command takes are named only: the tool's own help explains them. */
-static void print_common(const struct hk_out *out, unsigned groups)
+static void print_common(const struct hk_output *out, unsigned groups)
 {
     char text[512] = "Common options (see 'hakmemctl --help'):", term[64];
     size_t at = strlen(text);
     for (unsigned id = 0; id < HK_OPTIONS; id++) {
-        if (!(hk_options[id].groups & groups))
+        if (!(hk_option_table[id].groups & groups))
             continue;
-        write_option(&hk_options[id], term, sizeof term);
+        write_option(&hk_option_table[id], term, sizeof term);
         int wrote = snprintf(text + at, sizeof text - at, " %s%s", term, id + 1 < HK_OPTIONS ? "," : "");
         at += wrote > 0 && (size_t)wrote < sizeof text - at ? (size_t)wrote : 0;
     }
-    hk_out_gap(out);
+    hk_output_gap(out);
     print_text(out, text);
 }
 
-static void print_options(const struct hk_out *out, const char *title, unsigned groups)
+static void print_options(const struct hk_output *out, const char *title, unsigned groups)
 {
     bool any = false;
     for (unsigned id = 0; id < HK_OPTIONS; id++) {
-        const struct hk_option *o = &hk_options[id];
+        const struct hk_option *o = &hk_option_table[id];
         char typed[64], term[72];
         if (!(o->groups & groups))
             continue;
         if (!any) {
-            hk_out_gap(out);
-            hk_out_line(out, HK_STYLE_TITLE, "%s", title);
+            hk_output_gap(out);
+            hk_output_line(out, HK_STYLE_TITLE, "%s", title);
         }
         any = true;
         const char letter[] = {'-', o->letter, ',', ' ', '\0'};
@@ -96,7 +96,7 @@ static void print_options(const struct hk_out *out, const char *title, unsigned 
     }
 }
 
-static void print_tunable(const struct hk_out *out, const struct hk_tunable_info *t, bool per_class)
+static void print_tunable(const struct hk_output *out, const struct hk_tunable_info *t, bool per_class)
 {
     char name[64], help[320], range[96];
     const char *unit = hk_unit_name(t->unit);
@@ -104,23 +104,23 @@ static void print_tunable(const struct hk_out *out, const struct hk_tunable_info
     if (t->type == HK_TYPE_CHOICE)
         snprintf(range, sizeof range, "one of %s", t->choices);
     else
-        snprintf(range, sizeof range, "%s to %s", hk_units_exact((double)t->min, unit).s,
-                 hk_units_exact((double)t->max, unit).s);
+        snprintf(range, sizeof range, "%s to %s", hk_quantity_exact((double)t->min, unit).s,
+                 hk_quantity_exact((double)t->max, unit).s);
     snprintf(help, sizeof help, "%s (%s)", t->help, range);
     print_item(out, name, OPTION_COLUMN, help);
 }
 
-static void print_tunables(const struct hk_out *out)
+static void print_tunables(const struct hk_output *out)
 {
-    hk_out_gap(out);
-    hk_out_line(out, HK_STYLE_TITLE, "Tunables");
+    hk_output_gap(out);
+    hk_output_line(out, HK_STYLE_TITLE, "Tunables");
     for (unsigned i = 0; i < HK_TUNABLES; i++)
         print_tunable(out, &hk_tunables[i], false);
     for (unsigned i = 0; i < HK_CLASS_TUNABLES; i++)
         print_tunable(out, &hk_class_tunables[i], true);
 }
 
-static void print_usage(const struct hk_out *out, const struct hk_command *command)
+static void print_usage(const struct hk_output *out, const struct hk_command *command)
 {
     const char *arguments = command->arguments, *word = "usage:";
     do {
@@ -132,14 +132,14 @@ static void print_usage(const struct hk_out *out, const struct hk_command *comma
     } while (*arguments);
 }
 
-static void help_command(const struct hk_out *out, const struct hk_command *command)
+static void help_command(const struct hk_output *out, const struct hk_command *command)
 {
     unsigned own = command->groups & ~(unsigned)(HK_GROUP_GLOBAL | HK_GROUP_JSON | HK_GROUP_SELECT);
     print_usage(out, command);
-    hk_out_gap(out);
+    hk_output_gap(out);
     print_text(out, command->summary);
     if (command->details[0]) {
-        hk_out_gap(out);
+        hk_output_gap(out);
         print_text(out, command->details);
     }
     print_options(out, "Options", own);
@@ -152,7 +152,7 @@ static void help_command(const struct hk_out *out, const struct hk_command *comm
 }
 
 /* A status of 126 or more is run's own, which otherwise ends as its program does. */
-static void print_exits(const struct hk_out *out)
+static void print_exits(const struct hk_output *out)
 {
     static const struct {
         int status;
@@ -162,28 +162,28 @@ static void print_exits(const struct hk_out *out)
 #include "ctl/base/exits.def"
     };
     for (unsigned i = 0; i < HK_COUNT_OF(exits); i++)
-        print_item(out, hk_units_plain(exits[i].status).s, EXIT_COLUMN, exits[i].help);
+        print_item(out, hk_quantity_plain(exits[i].status).s, EXIT_COLUMN, exits[i].help);
     print_item(out, "*", EXIT_COLUMN, "run: its program's own");
 }
 
-static void help_tool(const struct hk_out *out)
+static void help_tool(const struct hk_output *out)
 {
-    hk_out_line(out, HK_STYLE_PLAIN, "usage: hakmemctl [OPTION]... COMMAND [ARGUMENT]...");
-    hk_out_gap(out);
+    hk_output_line(out, HK_STYLE_PLAIN, "usage: hakmemctl [OPTION]... COMMAND [ARGUMENT]...");
+    hk_output_gap(out);
     print_text(out, "Shows and steers the processes that run on hakmem, through the daemon hakmemd.");
-    hk_out_gap(out);
-    hk_out_line(out, HK_STYLE_TITLE, "Commands");
+    hk_output_gap(out);
+    hk_output_line(out, HK_STYLE_TITLE, "Commands");
     for (unsigned i = 0; i < hk_command_count; i++)
         print_item(out, hk_commands[i].name, 12, hk_commands[i].summary);
     print_options(out, "Options, before or after the command", HK_GROUP_GLOBAL | HK_GROUP_JSON);
-    hk_out_gap(out);
-    hk_out_line(out, HK_STYLE_TITLE, "Exit status");
+    hk_output_gap(out);
+    hk_output_line(out, HK_STYLE_TITLE, "Exit status");
     print_exits(out);
-    hk_out_gap(out);
+    hk_output_gap(out);
     print_text(out, "'hakmemctl COMMAND --help' tells more; the manual is hakmemctl(1).");
 }
 
-void hk_help(const struct hk_out *out, const struct hk_command *command)
+void hk_help(const struct hk_output *out, const struct hk_command *command)
 {
     if (command)
         help_command(out, command);
@@ -194,7 +194,7 @@ void hk_help(const struct hk_out *out, const struct hk_command *command)
 static void list_options(FILE *out, const char *command, unsigned groups)
 {
     for (unsigned id = 0; id < HK_OPTIONS; id++) {
-        const struct hk_option *o = &hk_options[id];
+        const struct hk_option *o = &hk_option_table[id];
         const char letter[2] = {o->letter ? o->letter : '-', '\0'};
         if (o->groups & groups)
             fprintf(out, "option\t%s\t--%s\t%s\t%s\t%s\t%s\n", command, o->name, letter,

@@ -8,7 +8,7 @@
 #include "ctl/render/output.h"
 
 /* Of the whole tool, or of one subcommand. */
-void hk_help(const struct hk_out *out, const struct hk_command *command);
+void hk_help(const struct hk_output *out, const struct hk_command *command);
 
 /* For completions, fields separated by tabs, one item a line:
  *   command NAME WORDS SUMMARY           WORDS: none, pids, stats, tune, program, units, enabled

@@ -12,7 +12,7 @@
                       .groups = HK_GROUP_##groups_,                                                          \
                       .help = (help_)},
 
-const struct hk_option hk_options[HK_OPTIONS] = {
+const struct hk_option hk_option_table[HK_OPTIONS] = {
 #define HK_OPTION ROW
 #include "ctl/option_table.def"
 };

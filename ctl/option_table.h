@@ -55,7 +55,7 @@ struct hk_option {
     const char *help;
 };
 
-extern const struct hk_option hk_options[HK_OPTIONS];
+extern const struct hk_option hk_option_table[HK_OPTIONS];
 
 /* "pid", "seconds", ... as --options prints them. */
 const char *hk_option_kind_name(enum hk_option_kind kind);

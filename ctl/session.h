@@ -12,13 +12,13 @@
 
 struct hk_session {
     const struct hk_args *args;
-    struct hk_out out;
-    struct hk_client client; /* fd -1 until hk_session_connect() */
+    struct hk_output out;
+    struct hk_connection connection; /* fd -1 until hk_session_connect() */
 };
 
 /* Looks for the daemon. HK_EXIT_OK; HK_EXIT_NO_DAEMON, of which find tells; or HK_EXIT_USAGE, for a wrong
  * --runtime-dir, with a message on stderr. */
-int hk_session_find(struct hk_session *session, struct hk_find *find);
+int hk_session_find_daemon(struct hk_session *session, struct hk_daemon_search *search);
 
 /* Finds the daemon. HK_EXIT_OK, or an exit status, with a message on stderr. */
 int hk_session_connect(struct hk_session *session);
@@ -33,13 +33,14 @@ int hk_session_ask(struct hk_session *session, const char *method, cJSON *params
                    cJSON **result);
 
 /* Says what went wrong with a call and returns the exit status for it. Frees what error holds. */
-int hk_session_failed(const struct hk_session *session, enum hk_call call, struct hk_call_error *error);
+int hk_session_report_failure(const struct hk_session *session, enum hk_call_status call,
+                              struct hk_call_error *error);
 
 /* The text form of a result. */
-typedef void hk_show(struct hk_session *session, const cJSON *result);
+typedef void hk_show_result(struct hk_session *session, const cJSON *result);
 
 /* Prints a result in the form asked for and deletes it. */
-void hk_session_show(struct hk_session *session, cJSON *result, hk_show *as_text);
+void hk_session_show(struct hk_session *session, cJSON *result, hk_show_result *as_text);
 
 /* HK_EXIT_OK if each process selected by pid is among entries (objects with "pid"), if they are not empty
  * although something was selected, and if they are an array at all; else HK_EXIT_PARTLY, with a message. */

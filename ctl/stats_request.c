@@ -16,5 +16,5 @@ cJSON *hk_stats_params(const struct hk_session *session, bool host)
 
 bool hk_stats_folds(const struct hk_session *session)
 {
-    return !session->args->classes && !hk_selector_names_each(&session->args->selector);
+    return !session->args->classes && !hk_selector_args_names_each(&session->args->selector);
 }

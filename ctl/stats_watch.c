@@ -43,23 +43,24 @@ static void catch_interrupts(sigset_t *unblocked)
 
 static void show_text(struct watch *w, const cJSON *result)
 {
-    const struct hk_out *out = &w->session->out;
-    const cJSON *host = hk_json_member(result, "host"), *processes = hk_json_member(result, "processes");
+    const struct hk_output *out = &w->session->out;
+    const cJSON *host = hk_json_get_member(result, "host"),
+                *processes = hk_json_get_member(result, "processes");
     const cJSON *one = w->host ? host : processes ? processes->child : NULL;
     char now[32];
     bool line = !w->session->args->classes && one && (w->host || hk_json_count(processes) == 1);
     if (line) {
         bool titles = w->shown % TITLES_EVERY == 0;
-        (w->host ? hk_line_host : hk_line_process)(out, one, titles);
+        (w->host ? hk_stats_line_host : hk_stats_line_process)(out, one, titles);
         return;
     }
     if (w->shown > 0)
-        hk_out_gap(out);
-    hk_out_line(out, HK_STYLE_DIM, "%s", hk_time_now(now, sizeof now));
+        hk_output_gap(out);
+    hk_output_line(out, HK_STYLE_DIM, "%s", hk_local_time_text(now, sizeof now));
     if (w->host)
-        hk_figures_classes(out, hk_json_member(host, "classes"));
+        hk_stats_block_classes(out, hk_json_get_member(host, "classes"));
     else
-        hk_page_processes(out, processes, hk_stats_folds(w->session));
+        hk_stats_page_processes(out, processes, hk_stats_folds(w->session));
 }
 
 static bool is_done(const struct watch *w)
@@ -71,8 +72,8 @@ static bool is_done(const struct watch *w)
 /* Shows one result and deletes it; false ends the watching. */
 static bool show(struct watch *w, cJSON *result)
 {
-    const struct hk_out *out = &w->session->out;
-    const cJSON *processes = hk_json_member(result, "processes");
+    const struct hk_output *out = &w->session->out;
+    const cJSON *processes = hk_json_get_member(result, "processes");
     if (!w->host && w->shown == 0)
         w->status = hk_session_check_found(w->session, processes);
     bool any = w->host || hk_json_count(processes) > 0;
@@ -86,7 +87,7 @@ static bool show(struct watch *w, cJSON *result)
     }
     w->shown++;
     cJSON_Delete(result);
-    bool written = hk_out_finish(out);
+    bool written = hk_output_finish(out);
     return written && any && !is_done(w);
 }
 
@@ -95,7 +96,7 @@ static void follow(struct watch *w)
     struct hk_session *session = w->session;
     struct hk_call_error error;
     cJSON *answer, *params = hk_stats_params(session, w->host);
-    unsigned patience = session->args->interval_ms + HK_CLIENT_PATIENCE_MS;
+    unsigned patience = session->args->interval_ms + HK_CONNECTION_PATIENCE_MS;
     hk_need(cJSON_AddNumberToObject(params, "every_ms", session->args->interval_ms));
     int status = hk_session_ask(session, "subscribe", params, 0, &answer);
     if (status != HK_EXIT_OK) {
@@ -104,13 +105,14 @@ static void follow(struct watch *w)
     }
     cJSON_Delete(answer);
     for (bool more = !is_done(w); more;) {
-        enum hk_call call = hk_client_wait(&session->client, "stats", patience, &answer, &error);
+        enum hk_call_status call = hk_connection_wait(&session->connection, "stats", patience, &answer,
+                                                      &error);
         if (call == HK_CALL_OK) {
             more = show(w, answer);
         } else if (call == HK_CALL_INTERRUPTED) {
             more = !is_done(w);
         } else {
-            w->status = hk_session_failed(session, call, &error);
+            w->status = hk_session_report_failure(session, call, &error);
             more = false;
         }
     }
@@ -121,12 +123,12 @@ int hk_stats_watch(struct hk_session *session)
     struct watch w = {.session = session, .host = session->args->host, .status = HK_EXIT_OK};
     sigset_t unblocked;
     cJSON *result;
-    w.host |= !hk_selector_given(&session->args->selector);
+    w.host |= !hk_selector_args_given(&session->args->selector);
     int status = hk_session_ask(session, "stats", hk_stats_params(session, w.host), 0, &result);
     if (status != HK_EXIT_OK)
         return status;
     catch_interrupts(&unblocked);
-    session->client.unblocked = &unblocked;
+    session->connection.unblocked = &unblocked;
     if (show(&w, result))
         follow(&w);
     return w.status;

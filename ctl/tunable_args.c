@@ -7,7 +7,7 @@
 
 #include "shm/value.h"
 
-size_t hk_tunable_name_len(const char *text)
+size_t hk_tunable_arg_name_len(const char *text)
 {
     return strcspn(text, "=");
 }
@@ -20,7 +20,7 @@ static int find(const char *name, size_t len, enum hk_value_error *error)
     return hk_value_find(name, len, &size, dot ? 1 : 0, error);
 }
 
-bool hk_tunable_check_name(const char *name, size_t len, char *error, size_t size)
+bool hk_tunable_arg_check_name(const char *name, size_t len, char *error, size_t size)
 {
     enum hk_value_error wrong;
     if (find(name, len, &wrong) >= 0)
@@ -29,14 +29,14 @@ bool hk_tunable_check_name(const char *name, size_t len, char *error, size_t siz
     return false;
 }
 
-bool hk_tunable_check(const char *assignment, char *error, size_t size)
+bool hk_tunable_arg_check(const char *assignment, char *error, size_t size)
 {
-    size_t len = hk_tunable_name_len(assignment);
+    size_t len = hk_tunable_arg_name_len(assignment);
     const char *value = assignment + len + 1;
     enum hk_value_error wrong;
     uint64_t number;
     if (assignment[len] != '=') {
-        if (hk_tunable_check_name(assignment, len, error, size))
+        if (hk_tunable_arg_check_name(assignment, len, error, size))
             snprintf(error, size, "'%s' lacks a value: %s=VALUE", assignment, assignment);
         return false;
     }

@@ -11,12 +11,12 @@
 #include <stddef.h>
 
 /* Checks the first len bytes of name, "name" or "name.SIZE". False: error says why, naming the nearest. */
-bool hk_tunable_check_name(const char *name, size_t len, char *error, size_t size);
+bool hk_tunable_arg_check_name(const char *name, size_t len, char *error, size_t size);
 
 /* Checks NAME=VALUE. False: error says why, naming the range. */
-bool hk_tunable_check(const char *assignment, char *error, size_t size);
+bool hk_tunable_arg_check(const char *assignment, char *error, size_t size);
 
 /* Length of the name in NAME=VALUE or NAME. */
-size_t hk_tunable_name_len(const char *text);
+size_t hk_tunable_arg_name_len(const char *text);
 
 #endif

@@ -62,8 +62,8 @@ static int find_tunable(const struct hk_tunable_info *list, unsigned n, const ch
     return -1;
 }
 
-static void place_counter(const struct hk_counter_info *list, unsigned n, uint32_t *off,
-                          const struct hk_desc *d, uint32_t row_bytes)
+static void record_counter(const struct hk_counter_info *list, unsigned n, uint32_t *off,
+                           const struct hk_desc *d, uint32_t row_bytes)
 {
     int i = find_counter(list, n, d->name);
     if (i >= 0 && d->offset % 8 == 0 && d->offset <= row_bytes - 8)
@@ -71,21 +71,21 @@ static void place_counter(const struct hk_counter_info *list, unsigned n, uint32
 }
 
 /* A descriptor that is out of bounds or unknown is skipped: it describes nothing this reader reads. */
-static void place(struct hk_reader *r, const struct hk_desc *d)
+static void record(struct hk_reader *r, const struct hk_desc *d)
 {
     const struct hk_header *h = &r->header;
     int i;
     switch (d->scope) {
     case HK_SCOPE_CLASS:
-        place_counter(hk_class_counters, HK_CLASS_COUNTERS, r->class_off, d, h->row_bytes);
+        record_counter(hk_class_counters, HK_CLASS_COUNTERS, r->class_off, d, h->row_bytes);
         break;
     case HK_SCOPE_HEAP:
-        place_counter(hk_heap_counters, HK_HEAP_COUNTERS, r->heap_off, d,
-                      h->cell_bytes - (uint32_t)offsetof(struct hk_slot, counters));
+        record_counter(hk_heap_counters, HK_HEAP_COUNTERS, r->heap_off, d,
+                       h->cell_bytes - (uint32_t)offsetof(struct hk_slot, counters));
         break;
     case HK_SCOPE_PROCESS:
-        place_counter(hk_process_counters, HK_PROCESS_COUNTERS, r->process_off, d,
-                      h->cell_bytes - (uint32_t)offsetof(struct hk_area, counters));
+        record_counter(hk_process_counters, HK_PROCESS_COUNTERS, r->process_off, d,
+                       h->cell_bytes - (uint32_t)offsetof(struct hk_area, counters));
         break;
     case HK_SCOPE_TUNABLE:
         i = find_tunable(hk_tunables, HK_TUNABLES, d->name);
@@ -144,7 +144,7 @@ int hk_reader_open(struct hk_reader *reader, const void *buf, size_t len, uint64
         struct hk_desc d;
         memcpy(&d, bytes + h->desc_off + (size_t)i * h->desc_bytes, sizeof d);
         d.name[sizeof d.name - 1] = '\0';
-        place(reader, &d);
+        record(reader, &d);
     }
     *why = NULL;
     return 0;

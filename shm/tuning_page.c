@@ -1,7 +1,7 @@
 /* tuning_page.c - see tuning_page.h. */
 #include "shm/tuning_page.h"
 
-void hk_tuning_init(struct hk_tuning_page *page)
+void hk_tuning_page_init(struct hk_tuning_page *page)
 {
     page->magic = HK_TUNING_MAGIC;
     page->abi_major = HK_ABI_MAJOR;
@@ -10,7 +10,7 @@ void hk_tuning_init(struct hk_tuning_page *page)
     atomic_store_explicit(&page->epoch, 1, memory_order_relaxed);
 }
 
-void hk_tuning_publish(struct hk_tuning_page *page, const struct hk_tuning_copy *copy)
+void hk_tuning_page_publish(struct hk_tuning_page *page, const struct hk_tuning_copy *copy)
 {
     uint32_t sequence = atomic_load_explicit(&page->sequence, memory_order_relaxed) | 1u;
     atomic_store_explicit(&page->sequence, sequence, memory_order_relaxed);
@@ -44,7 +44,7 @@ static void copy_values(const struct hk_tuning_page *page, struct hk_tuning_copy
     }
 }
 
-bool hk_tuning_read(const struct hk_tuning_page *page, struct hk_tuning_copy *out)
+bool hk_tuning_page_read(const struct hk_tuning_page *page, struct hk_tuning_copy *out)
 {
     for (int attempt = 0; attempt < 8; attempt++) {
         uint32_t before = atomic_load_explicit(&page->sequence, memory_order_acquire);

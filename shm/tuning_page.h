@@ -27,12 +27,12 @@ struct hk_tuning_copy {
 };
 
 /* Fills in the parts of a fresh page that the process owes the daemon. */
-void hk_tuning_init(struct hk_tuning_page *page);
+void hk_tuning_page_init(struct hk_tuning_page *page);
 
 /* Writes generation and values, then counts the epoch up. Not thread-safe among writers. */
-void hk_tuning_publish(struct hk_tuning_page *page, const struct hk_tuning_copy *copy);
+void hk_tuning_page_publish(struct hk_tuning_page *page, const struct hk_tuning_copy *copy);
 
 /* Copies the values; false if the writer was in the middle at each of a few attempts. */
-bool hk_tuning_read(const struct hk_tuning_page *page, struct hk_tuning_copy *out);
+bool hk_tuning_page_read(const struct hk_tuning_page *page, struct hk_tuning_copy *out);
 
 #endif

@@ -19,7 +19,7 @@ HK_PRINTF(2, 0) static void say(const char *prefix, const char *format, va_list 
     char *line = strtok_r(message, "\n", &rest);
     fprintf(stderr, "hakmemctl: %s", prefix);
     do {
-        char *clean = hk_display_clean(line);
+        char *clean = hk_terminal_text_clean(line);
         fprintf(stderr, "%s\n", clean);
         free(clean);
         line = strtok_r(NULL, "\n", &rest);
@@ -43,7 +43,7 @@ void hk_warning(const char *format, ...)
     va_end(values);
 }
 
-void hk_tell(const char *format, ...)
+void hk_verbose(const char *format, ...)
 {
     va_list values;
     if (!verbose)
@@ -53,7 +53,7 @@ void hk_tell(const char *format, ...)
     va_end(values);
 }
 
-void hk_be_verbose(void)
+void hk_set_verbose(void)
 {
     verbose = true;
 }

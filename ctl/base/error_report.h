@@ -17,8 +17,8 @@ enum hk_exit {
 void hk_error(const char *format, ...) HK_PRINTF(1, 2);
 void hk_warning(const char *format, ...) HK_PRINTF(1, 2);
 
-/* Told only after hk_be_verbose(). */
-void hk_tell(const char *format, ...) HK_PRINTF(1, 2);
-void hk_be_verbose(void);
+/* Told only after hk_set_verbose(). */
+void hk_verbose(const char *format, ...) HK_PRINTF(1, 2);
+void hk_set_verbose(void);
 
 #endif

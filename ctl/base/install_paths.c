@@ -46,24 +46,25 @@ static bool resolve_dir(char *path, char *buf, size_t size)
 
 /* The first of some places that has the file: each a directory and a path in it, the tool's own where the
  * directory is NULL. */
-struct place {
+struct candidate {
     const char *dir, *path;
 };
 
-static bool find_in(const struct place *places, unsigned count, int access_mode, char *buf, size_t size)
+static bool find_in(const struct candidate *candidates, unsigned count, int access_mode, char *buf,
+                    size_t size)
 {
     char own[PATH_MAX], joined[2 * PATH_MAX];
     own_dir(own, sizeof own);
     for (unsigned i = 0; i < count; i++) {
-        const char *dir = places[i].dir ? places[i].dir : own;
-        snprintf(joined, sizeof joined, "%s/%s", dir, places[i].path);
+        const char *dir = candidates[i].dir ? candidates[i].dir : own;
+        snprintf(joined, sizeof joined, "%s/%s", dir, candidates[i].path);
         if (dir[0] == '/' && is_file(joined, access_mode) && resolve_dir(joined, buf, size))
             return true;
     }
     return false;
 }
 
-bool hk_place_loadable(const char *path, char *error, size_t size)
+bool hk_install_path_is_preloadable(const char *path, char *error, size_t size)
 {
     if (!strpbrk(path, " :$\t\n"))
         return true;
@@ -71,12 +72,12 @@ bool hk_place_loadable(const char *path, char *error, size_t size)
     return false;
 }
 
-bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
+bool hk_install_path_library(char *buf, size_t size, char *error, size_t error_size)
 {
-    static const struct place places[] = {{NULL, "../lib/" LIBRARY},
-                                          {NULL, "../lib/" PLAIN},
-                                          {NULL, "../" HAKMEM_RELATIVE_LIBDIR "/" LIBRARY},
-                                          {HAKMEM_LIBDIR, LIBRARY}};
+    static const struct candidate candidates[] = {{NULL, "../lib/" LIBRARY},
+                                                  {NULL, "../lib/" PLAIN},
+                                                  {NULL, "../" HAKMEM_RELATIVE_LIBDIR "/" LIBRARY},
+                                                  {HAKMEM_LIBDIR, LIBRARY}};
     const char *chosen = getenv("HAKMEM_LIBRARY");
     char whole[PATH_MAX];
     if (chosen && chosen[0]) {
@@ -85,17 +86,17 @@ bool hk_place_library(char *buf, size_t size, char *error, size_t error_size)
             return false;
         }
         snprintf(buf, size, "%s", whole);
-        return hk_place_loadable(buf, error, error_size);
+        return hk_install_path_is_preloadable(buf, error, error_size);
     }
-    if (!find_in(places, HK_COUNT_OF(places), R_OK, buf, size)) {
+    if (!find_in(candidates, HK_COUNT_OF(candidates), R_OK, buf, size)) {
         snprintf(error, error_size,
                  PLAIN " is neither beside hakmemctl nor in %s; HAKMEM_LIBRARY may name it", HAKMEM_LIBDIR);
         return false;
     }
-    return hk_place_loadable(buf, error, error_size);
+    return hk_install_path_is_preloadable(buf, error, error_size);
 }
 
-bool hk_place_library_below(const char *root, char *buf, size_t size)
+bool hk_install_path_library_below(const char *root, char *buf, size_t size)
 {
     static const char below_usr[] = "/usr/" HAKMEM_RELATIVE_LIBDIR;
     static const char *const dirs[] = {HAKMEM_LIBDIR, below_usr, "/usr/lib", "/usr/local/lib"};
@@ -110,27 +111,28 @@ bool hk_place_library_below(const char *root, char *buf, size_t size)
     return false;
 }
 
-bool hk_place_daemon(char *buf, size_t size)
+bool hk_install_path_daemon(char *buf, size_t size)
 {
-    static const struct place places[] = {
+    static const struct candidate candidates[] = {
         {NULL, "../daemon/" DAEMON}, {NULL, DAEMON},          {NULL, "../sbin/" DAEMON},
         {HAKMEM_SBINDIR, DAEMON},    {HAKMEM_BINDIR, DAEMON},
     };
-    return find_in(places, HK_COUNT_OF(places), X_OK, buf, size) || hk_place_program(DAEMON, buf, size) == 0;
+    return find_in(candidates, HK_COUNT_OF(candidates), X_OK, buf, size) ||
+           hk_install_path_search(DAEMON, buf, size) == 0;
 }
 
 /* 0, ENOENT, or EACCES for one that cannot be executed. unseen: what a path says where it cannot be looked
  * at. */
-static int try_program(const char *path, int unseen)
+static int check_program(const char *path, int if_hidden)
 {
     struct stat st;
     if (stat(path, &st) != 0)
-        return errno == EACCES ? unseen : ENOENT;
+        return errno == EACCES ? if_hidden : ENOENT;
     return S_ISREG(st.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
 }
 
 /* As shells do: a folder in PATH that may not be looked into has no such program. */
-int hk_place_program(const char *name, char *buf, size_t size)
+int hk_install_path_search(const char *name, char *buf, size_t size)
 {
     const char *path = getenv("PATH");
     int result = ENOENT;
@@ -138,12 +140,12 @@ int hk_place_program(const char *name, char *buf, size_t size)
         return ENOENT;
     if (strchr(name, '/')) {
         snprintf(buf, size, "%s", name);
-        return try_program(name, EACCES);
+        return check_program(name, EACCES);
     }
     for (path = path ? path : "/bin:/usr/bin"; path; path = strchr(path, ':'), path += path ? 1 : 0) {
         int len = (int)strcspn(path, ":");
         int wrote = snprintf(buf, size, "%.*s%s%s", len, path, len ? "/" : "", name);
-        int error = wrote > 0 && (size_t)wrote < size ? try_program(buf, ENOENT) : ENOENT;
+        int error = wrote > 0 && (size_t)wrote < size ? check_program(buf, ENOENT) : ENOENT;
         if (error == 0)
             return 0;
         if (error == EACCES)

@@ -9,26 +9,26 @@
 
 #define EXACT 9007199254740992.0 /* 2^53: whole numbers beyond it are not all doubles */
 
-const cJSON *hk_json_member(const cJSON *object, const char *key)
+const cJSON *hk_json_get_member(const cJSON *object, const char *key)
 {
     return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
 }
 
-double hk_json_number(const cJSON *object, const char *key)
+double hk_json_get_number(const cJSON *object, const char *key)
 {
-    const cJSON *item = hk_json_member(object, key);
+    const cJSON *item = hk_json_get_member(object, key);
     return cJSON_IsNumber(item) ? item->valuedouble : NAN;
 }
 
-const char *hk_json_string(const cJSON *object, const char *key)
+const char *hk_json_get_string(const cJSON *object, const char *key)
 {
-    const cJSON *item = hk_json_member(object, key);
+    const cJSON *item = hk_json_get_member(object, key);
     return cJSON_IsString(item) ? item->valuestring : NULL;
 }
 
-bool hk_json_true(const cJSON *object, const char *key)
+bool hk_json_get_true(const cJSON *object, const char *key)
 {
-    return cJSON_IsTrue(hk_json_member(object, key));
+    return cJSON_IsTrue(hk_json_get_member(object, key));
 }
 
 unsigned hk_json_count(const cJSON *container)

@@ -12,12 +12,12 @@
 #include <stdio.h>
 
 /* Member of an object, NULL if there is none; object may be NULL. */
-const cJSON *hk_json_member(const cJSON *object, const char *key);
+const cJSON *hk_json_get_member(const cJSON *object, const char *key);
 /* A number; NAN where it is none (units show that as "-"). */
-double hk_json_number(const cJSON *object, const char *key);
+double hk_json_get_number(const cJSON *object, const char *key);
 /* A string; NULL where it is none. Owned by the object. */
-const char *hk_json_string(const cJSON *object, const char *key);
-bool hk_json_true(const cJSON *object, const char *key);
+const char *hk_json_get_string(const cJSON *object, const char *key);
+bool hk_json_get_true(const cJSON *object, const char *key);
 
 /* Members of an object, elements of an array; 0 of anything else. */
 unsigned hk_json_count(const cJSON *container);

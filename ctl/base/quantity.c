@@ -7,7 +7,7 @@
 
 #include "shm/schema.h"
 
-#define NOTHING ((struct hk_num){"-"})
+#define NOTHING ((struct hk_quantity_text){"-"})
 
 static const char *const byte_units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
@@ -24,10 +24,10 @@ static bool reads_as(double v, int decimals, double base)
 }
 
 /* v in the first of seven units in which it reads as less than base, the plain one as far as keep. */
-static struct hk_num scaled(double v, double base, double keep, const char *const units[7],
-                            const char *behind)
+static struct hk_quantity_text scaled(double v, double base, double keep, const char *const units[7],
+                                      const char *behind)
 {
-    struct hk_num num;
+    struct hk_quantity_text num;
     unsigned i = 0;
     int decimals = 0;
     if (v < 10 && v != floor(v))
@@ -42,29 +42,29 @@ static struct hk_num scaled(double v, double base, double keep, const char *cons
     return num;
 }
 
-struct hk_num hk_units_bytes(double bytes)
+struct hk_quantity_text hk_quantity_bytes(double bytes)
 {
     return unusable(bytes) ? NOTHING : scaled(floor(bytes), 1024, 1024, byte_units, "");
 }
 
-struct hk_num hk_units_count(double count)
+struct hk_quantity_text hk_quantity_count(double count)
 {
     return unusable(count) ? NOTHING : scaled(floor(count), 1000, 10000, prefixes, "");
 }
 
-struct hk_num hk_units_rate(double per_second)
+struct hk_quantity_text hk_quantity_rate(double per_second)
 {
     return unusable(per_second) ? NOTHING : scaled(per_second, 1000, 1000, prefixes, "/s");
 }
 
-struct hk_num hk_units_byte_rate(double per_second)
+struct hk_quantity_text hk_quantity_byte_rate(double per_second)
 {
     return unusable(per_second) ? NOTHING : scaled(floor(per_second), 1024, 1024, byte_units, "/s");
 }
 
-struct hk_num hk_units_plain(double number)
+struct hk_quantity_text hk_quantity_plain(double number)
 {
-    struct hk_num num;
+    struct hk_quantity_text num;
     if (unusable(number))
         return NOTHING;
     snprintf(num.s, sizeof num.s, "%.0f", number);
@@ -77,14 +77,14 @@ static int decimals_of(double v, bool divisible)
     return divisible && v < 9.95 && fabs(v - round(v)) >= 0.05 ? 1 : 0;
 }
 
-struct hk_num hk_units_duration(double ms)
+struct hk_quantity_text hk_quantity_duration(double ms)
 {
     static const struct {
         const char *unit;
         double ms, until; /* until: in this unit */
     } steps[] = {
         {"ms", 1, 1000}, {"s", 1e3, 60}, {"min", 60e3, 60}, {"h", 3600e3, 48}, {"d", 86400e3, INFINITY}};
-    struct hk_num num;
+    struct hk_quantity_text num;
     unsigned i = ms == 0; /* nothing is "0 s": most durations are whole seconds */
     if (unusable(ms))
         return NOTHING;
@@ -96,7 +96,7 @@ struct hk_num hk_units_duration(double ms)
     return num;
 }
 
-unsigned hk_units_byte_scale(double largest)
+unsigned hk_quantity_byte_scale(double largest)
 {
     unsigned scale = 0;
     while (scale + 1 < HK_COUNT_OF(byte_units) && largest >= 10 * 1024) {
@@ -106,9 +106,9 @@ unsigned hk_units_byte_scale(double largest)
     return scale;
 }
 
-struct hk_num hk_units_bytes_at(double bytes, unsigned scale)
+struct hk_quantity_text hk_quantity_bytes_at(double bytes, unsigned scale)
 {
-    struct hk_num num;
+    struct hk_quantity_text num;
     if (unusable(bytes))
         return NOTHING;
     for (unsigned i = 0; i < scale; i++)
@@ -117,9 +117,9 @@ struct hk_num hk_units_bytes_at(double bytes, unsigned scale)
     return num;
 }
 
-struct hk_num hk_units_exact(double value, const char *unit)
+struct hk_quantity_text hk_quantity_exact(double value, const char *unit)
 {
-    struct hk_num num;
+    struct hk_quantity_text num;
     unsigned i = 0;
     if (unusable(value))
         return NOTHING;
@@ -133,7 +133,7 @@ struct hk_num hk_units_exact(double value, const char *unit)
     } else if (strcmp(unit, hk_unit_name(HK_UNIT_PERCENT)) == 0) {
         snprintf(num.s, sizeof num.s, "%.0f %%", value);
     } else {
-        return hk_units_plain(value);
+        return hk_quantity_plain(value);
     }
     return num;
 }
@@ -144,24 +144,24 @@ static bool ends(const char *key, size_t len, const char *tail)
     return len >= n && memcmp(key + len - n, tail, n) == 0;
 }
 
-struct hk_num hk_units_by_key(const char *key, double value)
+struct hk_quantity_text hk_quantity_by_key(const char *key, double value)
 {
     size_t len = strlen(key);
     if (ends(key, len, "_per_s")) {
         bool bytes = ends(key, len - strlen("_per_s"), "_bytes");
-        return bytes ? hk_units_byte_rate(value) : hk_units_rate(value);
+        return bytes ? hk_quantity_byte_rate(value) : hk_quantity_rate(value);
     }
     if (ends(key, len, "_total"))
         len -= strlen("_total");
     if (ends(key, len, "_bytes"))
-        return hk_units_bytes(value);
+        return hk_quantity_bytes(value);
     if (ends(key, len, "_ms"))
-        return hk_units_duration(value);
+        return hk_quantity_duration(value);
     if (ends(key, len, "_ns"))
-        return hk_units_duration(value / 1e6);
+        return hk_quantity_duration(value / 1e6);
     if (ends(key, len, "_s"))
-        return hk_units_duration(value * 1000);
-    return hk_units_count(value);
+        return hk_quantity_duration(value * 1000);
+    return hk_quantity_count(value);
 }
 
 /* Digits with an optional fraction; where they end. NULL if there are none. */
@@ -179,7 +179,7 @@ static const char *read_decimal(const char *text, double *out)
     return any ? text : NULL;
 }
 
-bool hk_units_parse_duration(const char *text, double *ms)
+bool hk_quantity_parse_duration(const char *text, double *ms)
 {
     static const struct {
         const char *word;

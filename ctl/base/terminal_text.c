@@ -11,7 +11,7 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-void hk_display_init(void)
+void hk_terminal_text_init(void)
 {
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
         setlocale(LC_CTYPE, "en_US.UTF-8");
@@ -39,7 +39,7 @@ static size_t next_char(const char *text, size_t len, int *columns)
     return n;
 }
 
-char *hk_display_clean(const char *text)
+char *hk_terminal_text_clean(const char *text)
 {
     size_t len = text ? strlen(text) : 0, at = 0;
     char *clean = hk_need(malloc(len + 1));
@@ -57,7 +57,7 @@ char *hk_display_clean(const char *text)
     return clean;
 }
 
-unsigned hk_display_width(const char *text)
+unsigned hk_terminal_text_width(const char *text)
 {
     size_t len = strlen(text);
     unsigned width = 0;
@@ -88,18 +88,18 @@ static size_t fitting(const char *text, unsigned width)
 /* The end of a text, as long as it may be for width columns. */
 static const char *fitting_end(const char *text, unsigned width)
 {
-    while (hk_display_width(text) > width) {
+    while (hk_terminal_text_width(text) > width) {
         int columns;
         text += next_char(text, strlen(text), &columns);
     }
     return text;
 }
 
-char *hk_display_elide(const char *text, unsigned width, bool keep_end)
+char *hk_terminal_text_elide(const char *text, unsigned width, bool keep_end)
 {
     char *cut = NULL;
     int made;
-    if (hk_display_width(text) <= width)
+    if (hk_terminal_text_width(text) <= width)
         return hk_need(strdup(text));
     if (width == 0)
         return hk_need(strdup(""));

@@ -11,16 +11,16 @@
 
 /* Chooses a UTF-8 character set for the functions below, whatever the caller's locale; once, at start.
  * Where the system has none, bytes beyond ASCII are shown as '?'. */
-void hk_display_init(void);
+void hk_terminal_text_init(void);
 
 /* A copy of text that is safe to show, to be freed; NULL reads as "". */
-char *hk_display_clean(const char *text);
+char *hk_terminal_text_clean(const char *text);
 
 /* Columns that a clean text takes. */
-unsigned hk_display_width(const char *text);
+unsigned hk_terminal_text_width(const char *text);
 
 /* A copy of a clean text that takes at most width columns, its end (keep_end: its beginning) replaced by an
  * ellipsis where it had to be cut; to be freed. */
-char *hk_display_elide(const char *text, unsigned width, bool keep_end);
+char *hk_terminal_text_elide(const char *text, unsigned width, bool keep_end);
 
 #endif

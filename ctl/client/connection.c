@@ -19,7 +19,7 @@
 #define MESSAGE_MAX ((size_t)512 << 20)
 #define READ_BYTES  ((size_t)64 << 10)
 
-HK_PRINTF(2, 3) static enum hk_call lost(struct hk_call_error *error, const char *format, ...)
+HK_PRINTF(2, 3) static enum hk_call_status lost(struct hk_call_error *error, const char *format, ...)
 {
     va_list values;
     memset(error, 0, sizeof *error);
@@ -29,13 +29,13 @@ HK_PRINTF(2, 3) static enum hk_call lost(struct hk_call_error *error, const char
     return HK_CALL_LOST;
 }
 
-int hk_client_open(struct hk_client *client, const char *dir)
+int hk_connection_open(struct hk_connection *connection, const char *dir)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = HK_CLIENT_PATIENCE_MS / 1000};
-    memset(client, 0, sizeof *client);
-    client->fd = -1;
-    if ((size_t)snprintf(client->dir, sizeof client->dir, "%s", dir) >= sizeof client->dir)
+    struct timeval patience = {.tv_sec = HK_CONNECTION_PATIENCE_MS / 1000};
+    memset(connection, 0, sizeof *connection);
+    connection->fd = -1;
+    if ((size_t)snprintf(connection->dir, sizeof connection->dir, "%s", dir) >= sizeof connection->dir)
         return ENAMETOOLONG;
     int rc = hk_runtime_socket(dir, HK_CONTROL_SOCKET, address.sun_path, sizeof address.sun_path);
     if (rc)
@@ -50,17 +50,17 @@ int hk_client_open(struct hk_client *client, const char *dir)
         close(fd);
         return rc;
     }
-    client->fd = fd;
+    connection->fd = fd;
     return 0;
 }
 
-void hk_client_close(struct hk_client *client)
+void hk_connection_close(struct hk_connection *connection)
 {
-    if (client->fd >= 0)
-        close(client->fd);
-    free(client->buf);
-    client->fd = -1;
-    client->buf = NULL;
+    if (connection->fd >= 0)
+        close(connection->fd);
+    free(connection->buf);
+    connection->fd = -1;
+    connection->buf = NULL;
 }
 
 static bool send_all(int fd, const char *data, size_t len)
@@ -78,7 +78,7 @@ static bool send_all(int fd, const char *data, size_t len)
 }
 
 /* Waits for bytes, at most patience_ms; each byte that comes renews the patience of the caller's caller. */
-static enum hk_call receive(struct hk_client *c, unsigned patience_ms, struct hk_call_error *error)
+static enum hk_call_status receive(struct hk_connection *c, unsigned patience_ms, struct hk_call_error *error)
 {
     struct pollfd wait = {.fd = c->fd, .events = POLLIN};
     struct timespec limit = {.tv_sec = patience_ms / 1000, .tv_nsec = (long)(patience_ms % 1000) * 1000000};
@@ -110,8 +110,8 @@ static enum hk_call receive(struct hk_client *c, unsigned patience_ms, struct hk
 }
 
 /* The next line as JSON. */
-static enum hk_call next_message(struct hk_client *c, unsigned patience_ms, cJSON **message,
-                                 struct hk_call_error *error)
+static enum hk_call_status next_message(struct hk_connection *c, unsigned patience_ms, cJSON **message,
+                                        struct hk_call_error *error)
 {
     size_t searched = 0;
     for (;;) {
@@ -130,7 +130,7 @@ static enum hk_call next_message(struct hk_client *c, unsigned patience_ms, cJSO
             return lost(error, "what answers in %s is not hakmemd: it does not speak JSON-RPC", c->dir);
         }
         searched = have;
-        enum hk_call rc = receive(c, patience_ms, error);
+        enum hk_call_status rc = receive(c, patience_ms, error);
         if (rc == HK_CALL_INTERRUPTED && !c->unblocked)
             continue;
         if (rc != HK_CALL_OK)
@@ -138,8 +138,8 @@ static enum hk_call next_message(struct hk_client *c, unsigned patience_ms, cJSO
     }
 }
 
-static enum hk_call send_request(struct hk_client *c, const char *method, cJSON *params,
-                                 struct hk_call_error *error)
+static enum hk_call_status send_request(struct hk_connection *c, const char *method, cJSON *params,
+                                        struct hk_call_error *error)
 {
     cJSON *request = hk_need(cJSON_CreateObject());
     cJSON_AddStringToObject(request, "jsonrpc", "2.0");
@@ -160,13 +160,13 @@ static enum hk_call send_request(struct hk_client *c, const char *method, cJSON 
 }
 
 /* What the daemon refused, from the message that says so. */
-static enum hk_call refused(cJSON *message, struct hk_call_error *error)
+static enum hk_call_status refused(cJSON *message, struct hk_call_error *error)
 {
     const char *text;
     memset(error, 0, sizeof *error);
     error->object = cJSON_DetachItemFromObjectCaseSensitive(message, "error");
-    text = hk_json_string(error->object, "message");
-    double code = hk_json_number(error->object, "code");
+    text = hk_json_get_string(error->object, "message");
+    double code = hk_json_get_number(error->object, "code");
     error->code = code >= -1e6 && code <= 1e6 ? (int)code : 0;
     snprintf(error->message, sizeof error->message, "%s",
              text ? text : "hakmemd refused, and gave no reason");
@@ -174,45 +174,45 @@ static enum hk_call refused(cJSON *message, struct hk_call_error *error)
     return HK_CALL_REFUSED;
 }
 
-enum hk_call hk_client_call(struct hk_client *client, const char *method, cJSON *params, unsigned patience_ms,
-                            cJSON **result, struct hk_call_error *error)
+enum hk_call_status hk_connection_call(struct hk_connection *connection, const char *method, cJSON *params,
+                                       unsigned patience_ms, cJSON **result, struct hk_call_error *error)
 {
     cJSON *message;
-    enum hk_call rc = send_request(client, method, params, error);
+    enum hk_call_status rc = send_request(connection, method, params, error);
     while (rc == HK_CALL_OK) {
-        rc = next_message(client, patience_ms, &message, error);
+        rc = next_message(connection, patience_ms, &message, error);
         if (rc == HK_CALL_INTERRUPTED) {
             rc = HK_CALL_OK;
             continue;
         }
         if (rc != HK_CALL_OK)
             break;
-        const cJSON *id = hk_json_member(message, "id");
-        bool ours = cJSON_IsNumber(id) && id->valuedouble == client->next_id;
+        const cJSON *id = hk_json_get_member(message, "id");
+        bool ours = cJSON_IsNumber(id) && id->valuedouble == connection->next_id;
         /* An error without an id is about the connection: a limit, or a line it could not read. */
-        if (cJSON_IsObject(hk_json_member(message, "error")) && (ours || !id || cJSON_IsNull(id)))
+        if (cJSON_IsObject(hk_json_get_member(message, "error")) && (ours || !id || cJSON_IsNull(id)))
             return refused(message, error);
         *result = ours ? cJSON_DetachItemFromObjectCaseSensitive(message, "result") : NULL;
         cJSON_Delete(message);
         if (*result)
             return HK_CALL_OK;
         if (ours)
-            return lost(error, "hakmemd (%s) gave neither a result nor an error", client->dir);
+            return lost(error, "hakmemd (%s) gave neither a result nor an error", connection->dir);
     }
     return rc;
 }
 
-enum hk_call hk_client_wait(struct hk_client *client, const char *method, unsigned patience_ms,
-                            cJSON **params, struct hk_call_error *error)
+enum hk_call_status hk_connection_wait(struct hk_connection *connection, const char *method,
+                                       unsigned patience_ms, cJSON **params, struct hk_call_error *error)
 {
     for (;;) {
         cJSON *message;
-        enum hk_call rc = next_message(client, patience_ms, &message, error);
+        enum hk_call_status rc = next_message(connection, patience_ms, &message, error);
         if (rc != HK_CALL_OK)
             return rc;
-        const char *name = hk_json_string(message, "method");
+        const char *name = hk_json_get_string(message, "method");
         bool wanted = name && strcmp(name, method) == 0;
-        if (!name && cJSON_IsObject(hk_json_member(message, "error")))
+        if (!name && cJSON_IsObject(hk_json_get_member(message, "error")))
             return refused(message, error);
         *params = wanted ? cJSON_DetachItemFromObjectCaseSensitive(message, "params") : NULL;
         cJSON_Delete(message);

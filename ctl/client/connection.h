@@ -11,7 +11,7 @@
 #include "ctl/base/json_read.h"
 #include "shm/runtime_dir.h"
 
-struct hk_client {
+struct hk_connection {
     int fd; /* -1: not connected */
     char dir[HK_RUNTIME_DIR_MAX + 1];
     char *buf; /* received and not yet read: from `at` to `len` */
@@ -20,7 +20,7 @@ struct hk_client {
     const sigset_t *unblocked; /* signals that may end a wait for a message; NULL: as they are */
 };
 
-enum hk_call {
+enum hk_call_status {
     HK_CALL_OK,
     HK_CALL_REFUSED,     /* the daemon answered with an error */
     HK_CALL_LOST,        /* no answer: the reason is in error->message */
@@ -35,19 +35,19 @@ struct hk_call_error {
 };
 
 /* Milliseconds without a byte from the daemon after which it is given up. */
-#define HK_CLIENT_PATIENCE_MS 10000
+#define HK_CONNECTION_PATIENCE_MS 10000
 
 /* Connects to the control socket in dir. 0 or an errno. */
-int hk_client_open(struct hk_client *client, const char *dir);
-void hk_client_close(struct hk_client *client);
+int hk_connection_open(struct hk_connection *connection, const char *dir);
+void hk_connection_close(struct hk_connection *connection);
 
 /* Sends a request and waits for its answer. params is taken over; NULL: none. On HK_CALL_OK *result is the
  * caller's to delete; else error is filled in. Notifications that come meanwhile are dropped. */
-enum hk_call hk_client_call(struct hk_client *client, const char *method, cJSON *params, unsigned patience_ms,
-                            cJSON **result, struct hk_call_error *error);
+enum hk_call_status hk_connection_call(struct hk_connection *connection, const char *method, cJSON *params,
+                                       unsigned patience_ms, cJSON **result, struct hk_call_error *error);
 
 /* Waits for the next notification of that method; *params is the caller's to delete. */
-enum hk_call hk_client_wait(struct hk_client *client, const char *method, unsigned patience_ms,
-                            cJSON **params, struct hk_call_error *error);
+enum hk_call_status hk_connection_wait(struct hk_connection *connection, const char *method,
+                                       unsigned patience_ms, cJSON **params, struct hk_call_error *error);
 
 #endif

@@ -42,61 +42,61 @@ static const char *socket_reason(int error)
     }
 }
 
-static void note(struct hk_find *find, const char *dir, const char *reason)
+static void note(struct hk_daemon_search *search, const char *dir, const char *reason)
 {
-    if (find->count < HK_FIND_MAX) {
-        unsigned i = find->count++;
-        snprintf(find->tried[i].dir, sizeof find->tried[i].dir, "%s", dir);
-        snprintf(find->tried[i].reason, sizeof find->tried[i].reason, "%s", reason);
+    if (search->count < HK_DAEMON_SEARCH_MAX) {
+        unsigned i = search->count++;
+        snprintf(search->tried[i].dir, sizeof search->tried[i].dir, "%s", dir);
+        snprintf(search->tried[i].reason, sizeof search->tried[i].reason, "%s", reason);
     }
 }
 
-static bool try_dir(struct hk_find *find, const char *dir, struct hk_client *client)
+static bool try_dir(struct hk_daemon_search *search, const char *dir, struct hk_connection *connection)
 {
     const char *reason = NULL;
     int error = hk_runtime_dir_check(dir, geteuid());
     if (error)
         reason = dir_reason(error);
-    else if ((error = hk_client_open(client, dir)) != 0)
+    else if ((error = hk_connection_open(connection, dir)) != 0)
         reason = socket_reason(error);
     if (!reason)
         return true;
-    note(find, dir, reason);
+    note(search, dir, reason);
     return false;
 }
 
-bool hk_find_daemon(struct hk_find *find, const char *chosen, struct hk_client *client)
+bool hk_find_daemon(struct hk_daemon_search *search, const char *chosen, struct hk_connection *connection)
 {
     char dir[HK_RUNTIME_DIR_MAX + 1];
     int error;
-    memset(find, 0, sizeof *find);
-    memset(client, 0, sizeof *client);
-    client->fd = -1;
+    memset(search, 0, sizeof *search);
+    memset(connection, 0, sizeof *connection);
+    connection->fd = -1;
     if (chosen)
-        return try_dir(find, chosen, client);
+        return try_dir(search, chosen, connection);
     for (unsigned i = 0; (error = hk_runtime_dir_candidate(i, true, geteuid(), dir, sizeof dir)) != ENOENT;
          i++) {
-        if (error == 0 && try_dir(find, dir, client))
+        if (error == 0 && try_dir(search, dir, connection))
             return true;
         if (error != 0)
-            note(find, dir, dir_reason(error));
+            note(search, dir, dir_reason(error));
     }
     return false;
 }
 
-void hk_find_explain(const struct hk_find *find)
+void hk_daemon_search_report(const struct hk_daemon_search *search)
 {
-    char where[HK_FIND_MAX * 224] = "";
-    for (unsigned i = 0, at = 0; i < find->count; i++)
-        at += (unsigned)snprintf(where + at, sizeof where - at, "\n  %s: %s", find->tried[i].dir,
-                                 find->tried[i].reason);
+    char where[HK_DAEMON_SEARCH_MAX * 224] = "";
+    for (unsigned i = 0, at = 0; i < search->count; i++)
+        at += (unsigned)snprintf(where + at, sizeof where - at, "\n  %s: %s", search->tried[i].dir,
+                                 search->tried[i].reason);
     hk_error("no hakmemd answers; looked in%s\n"
              "Start the host's with 'systemctl start hakmemd', your own with 'hakmemd --user', or run a\n"
              "program with a private one: hakmemctl run -- CMD",
              where);
 }
 
-int hk_find_absolute(const char *dir, char *buf, size_t size)
+int hk_absolute_dir(const char *dir, char *buf, size_t size)
 {
     char whole[PATH_MAX], here[PATH_MAX];
     int wrote;

@@ -1,4 +1,4 @@
-/* private_daemon.c - the guard itself: starts the daemon, waits, cleans up; see private_daemon.h. */
+/* private_daemon.c - the keeper itself: starts the daemon, waits, cleans up; see private_daemon.h. */
 #include "ctl/client/private_daemon.h"
 
 #include <dirent.h>
@@ -25,7 +25,7 @@
 #define END_MS    10000 /* for a daemon to end after SIGTERM */
 #define LOG_BYTES 2048  /* of what the daemon says last, for the report */
 
-struct guard {
+struct keeper {
     const char *dir, *hakmemd;
     bool remove;
     int owner;   /* pidfd */
@@ -46,19 +46,19 @@ static int64_t now_ms(void)
 }
 
 /* The first word is for the reader: "ready", or why there is no daemon. */
-HK_PRINTF(2, 3) static void report(struct guard *g, const char *format, ...)
+HK_PRINTF(2, 3) static void report(struct keeper *k, const char *format, ...)
 {
     char text[LOG_BYTES + 512];
     va_list values;
-    if (g->report < 0)
+    if (k->report < 0)
         return;
     va_start(values, format);
     int len = vsnprintf(text, sizeof text, format, values);
     va_end(values);
     if (len > 0)
-        (void)!write(g->report, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
-    close(g->report);
-    g->report = -1;
+        (void)!write(k->report, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+    close(k->report);
+    k->report = -1;
 }
 
 /* ---- the daemon ---- */
@@ -75,75 +75,75 @@ static void clean_environment(void)
     setenv("HAKMEM_PUBLISH", "off", 1);
 }
 
-static void become_daemon(const struct guard *g, int log)
+static void become_daemon(const struct keeper *k, int log)
 {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != g->self)
-        _exit(1); /* the guard ended before that held */
+    if (getppid() != k->self)
+        _exit(1); /* the keeper ended before that held */
     int null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     clean_environment();
-    execl(g->hakmemd, "hakmemd", "--runtime-dir", g->dir, (char *)NULL);
-    fprintf(stderr, "%s: %s\n", g->hakmemd, strerror(errno));
+    execl(k->hakmemd, "hakmemd", "--runtime-dir", k->dir, (char *)NULL);
+    fprintf(stderr, "%s: %s\n", k->hakmemd, strerror(errno));
     _exit(127);
 }
 
-static bool start_daemon(struct guard *g)
+static bool start_daemon(struct keeper *k)
 {
     int log[2];
     if (pipe2(log, O_CLOEXEC) != 0)
         return false;
-    g->self = getpid();
-    g->daemon = fork();
-    if (g->daemon == 0)
-        become_daemon(g, log[1]);
+    k->self = getpid();
+    k->daemon = fork();
+    if (k->daemon == 0)
+        become_daemon(k, log[1]);
     close(log[1]);
-    g->log = log[0];
-    if (g->daemon < 0)
+    k->log = log[0];
+    if (k->daemon < 0)
         return false;
-    g->daemon_fd = (int)syscall(SYS_pidfd_open, g->daemon, 0);
-    return g->daemon_fd >= 0;
+    k->daemon_fd = (int)syscall(SYS_pidfd_open, k->daemon, 0);
+    return k->daemon_fd >= 0;
 }
 
 /* Keeps the end of what the daemon says. */
-static void read_log(struct guard *g)
+static void read_log(struct keeper *k)
 {
     char chunk[512];
-    ssize_t n = read(g->log, chunk, sizeof chunk);
+    ssize_t n = read(k->log, chunk, sizeof chunk);
     if (n <= 0) {
-        close(g->log);
-        g->log = -1;
+        close(k->log);
+        k->log = -1;
         return;
     }
-    size_t len = (size_t)n, keep = g->said_len;
+    size_t len = (size_t)n, keep = k->said_len;
     if (keep + len > LOG_BYTES) {
         keep = LOG_BYTES - len;
-        memmove(g->said, g->said + g->said_len - keep, keep);
+        memmove(k->said, k->said + k->said_len - keep, keep);
     }
-    memcpy(g->said + keep, chunk, len);
-    g->said_len = keep + len;
-    g->said[g->said_len] = '\0';
+    memcpy(k->said + keep, chunk, len);
+    k->said_len = keep + len;
+    k->said[k->said_len] = '\0';
 }
 
 /* Whether it answers by now. Its hello socket is there then, too: both are made before its loop runs. */
-static bool answers(const struct guard *g)
+static bool answers(const struct keeper *k)
 {
-    struct hk_client client;
+    struct hk_connection connection;
     struct hk_call_error error;
     cJSON *result = NULL;
-    if (hk_client_open(&client, g->dir) != 0)
+    if (hk_connection_open(&connection, k->dir) != 0)
         return false;
-    enum hk_call call = hk_client_call(&client, "info", NULL, ANSWER_MS, &result, &error);
+    enum hk_call_status call = hk_connection_call(&connection, "info", NULL, ANSWER_MS, &result, &error);
     if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
     cJSON_Delete(call == HK_CALL_OK ? result : NULL);
-    hk_client_close(&client);
+    hk_connection_close(&connection);
     return call == HK_CALL_OK;
 }
 
@@ -151,78 +151,78 @@ static bool answers(const struct guard *g)
 
 enum event { NOTHING, OWNER_ENDED, TOLD_TO_END, DAEMON_ENDED };
 
-static enum event wait_for(struct guard *g, int timeout_ms)
+static enum event wait_for(struct keeper *k, int timeout_ms)
 {
-    struct pollfd fds[] = {{.fd = g->owner, .events = POLLIN},
-                           {.fd = g->signals, .events = POLLIN},
-                           {.fd = g->daemon_fd, .events = POLLIN},
-                           {.fd = g->log, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = k->owner, .events = POLLIN},
+                           {.fd = k->signals, .events = POLLIN},
+                           {.fd = k->daemon_fd, .events = POLLIN},
+                           {.fd = k->log, .events = POLLIN}};
     if (poll(fds, HK_COUNT_OF(fds), timeout_ms) <= 0)
         return NOTHING;
     if (fds[3].revents)
-        read_log(g);
+        read_log(k);
     if (fds[0].revents)
         return OWNER_ENDED;
     if (fds[1].revents)
         return TOLD_TO_END;
-    bool heard = g->log < 0; /* all it said comes before its end */
+    bool heard = k->log < 0; /* all it said comes before its end */
     return fds[2].revents && heard ? DAEMON_ENDED : NOTHING;
 }
 
-static void reap_daemon(struct guard *g)
+static void reap_daemon(struct keeper *k)
 {
-    if (g->daemon_fd < 0)
+    if (k->daemon_fd < 0)
         return;
-    close(g->daemon_fd);
-    g->daemon_fd = -1;
-    waitpid(g->daemon, NULL, 0);
+    close(k->daemon_fd);
+    k->daemon_fd = -1;
+    waitpid(k->daemon, NULL, 0);
 }
 
-static void end_daemon(struct guard *g)
+static void end_daemon(struct keeper *k)
 {
     int64_t limit = now_ms() + END_MS;
-    if (g->daemon_fd < 0)
+    if (k->daemon_fd < 0)
         return;
-    kill(g->daemon, SIGTERM);
+    kill(k->daemon, SIGTERM);
     for (int64_t left; (left = limit - now_ms()) > 0;) {
-        struct pollfd fds[] = {{.fd = g->daemon_fd, .events = POLLIN}, {.fd = g->log, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = k->daemon_fd, .events = POLLIN}, {.fd = k->log, .events = POLLIN}};
         poll(fds, HK_COUNT_OF(fds), (int)left);
         if (fds[1].revents)
-            read_log(g);
+            read_log(k);
         else if (fds[0].revents)
             break;
     }
-    kill(g->daemon, SIGKILL); /* no harm where it has ended: it is not waited for yet */
-    reap_daemon(g);
+    kill(k->daemon, SIGKILL); /* no harm where it has ended: it is not waited for yet */
+    reap_daemon(k);
 }
 
 /* Until the daemon answers. False: it never will, or it is not wanted any more. */
-static bool await_answer(struct guard *g)
+static bool await_answer(struct keeper *k)
 {
     int64_t limit = now_ms() + ANSWER_MS;
-    while (!answers(g)) {
-        enum event event = wait_for(g, TRY_MS);
+    while (!answers(k)) {
+        enum event event = wait_for(k, TRY_MS);
         if (event == DAEMON_ENDED) {
-            report(g, "the private daemon ended at once: %s", g->said_len ? g->said : "it did not say why");
+            report(k, "the private daemon ended at once: %s", k->said_len ? k->said : "it did not say why");
             return false;
         }
         if (now_ms() > limit) {
-            report(g, "the private daemon did not answer within %d s. %s", ANSWER_MS / 1000, g->said);
+            report(k, "the private daemon did not answer within %d s. %s", ANSWER_MS / 1000, k->said);
             return false;
         }
         if (event != NOTHING)
             return false;
     }
-    report(g, "ready");
+    report(k, "ready");
     return true;
 }
 
-static void await_end(struct guard *g)
+static void await_end(struct keeper *k)
 {
     for (;;) {
-        enum event event = wait_for(g, -1);
+        enum event event = wait_for(k, -1);
         if (event == DAEMON_ENDED)
-            reap_daemon(g); /* nothing to be done but to clean up, when the program has ended */
+            reap_daemon(k); /* nothing to be done but to clean up, when the program has ended */
         else if (event != NOTHING)
             return;
     }
@@ -255,28 +255,28 @@ static int catch_signals(void)
     return signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
-int hk_guard(int argc, char **argv)
+int hk_private_daemon_keep(int argc, char **argv)
 {
     if (argc != 3)
         return HK_EXIT_USAGE;
-    struct guard g = {.dir = argv[0],
-                      .remove = strcmp(argv[1], "remove") == 0,
-                      .hakmemd = argv[2],
-                      .owner = STDIN_FILENO,
-                      .daemon_fd = -1,
-                      .log = -1};
+    struct keeper k = {.dir = argv[0],
+                       .remove = strcmp(argv[1], "remove") == 0,
+                       .hakmemd = argv[2],
+                       .owner = STDIN_FILENO,
+                       .daemon_fd = -1,
+                       .log = -1};
     signal(SIGPIPE, SIG_IGN); /* nobody may be left to read the report */
-    g.report = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    k.report = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC);
     dup2(STDERR_FILENO, STDOUT_FILENO);
-    g.signals = catch_signals();
+    k.signals = catch_signals();
     (void)!chdir("/");
-    if (!start_daemon(&g))
-        report(&g, "cannot start the private daemon: %s", strerror(errno));
-    else if (await_answer(&g))
-        await_end(&g);
-    end_daemon(&g);
-    if (g.remove)
-        remove_dir(g.dir);
+    if (!start_daemon(&k))
+        report(&k, "cannot start the private daemon: %s", strerror(errno));
+    else if (await_answer(&k))
+        await_end(&k);
+    end_daemon(&k);
+    if (k.remove)
+        remove_dir(k.dir);
     return HK_EXIT_OK;
 }

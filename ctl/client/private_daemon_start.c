@@ -1,4 +1,4 @@
-/* private_daemon_start.c - from run to the guard: two forks, so that it is no child of the program; see
+/* private_daemon_start.c - from run to the keeper: two forks, so that it is no child of the program; see
  * private_daemon.h. */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include "shm/base.h"
 
 /* In the second child. Every descriptor but the three is closed: a pipe that the program's caller waits on
- * must not stay open in the guard. */
-static void become_guard(int owner, int report, const char *dir, bool remove, const char *hakmemd)
+ * must not stay open in the keeper. */
+static void become_keeper(int owner, int report, const char *dir, bool remove, const char *hakmemd)
 {
     int null = open("/dev/null", O_RDWR);
     if (owner <= STDERR_FILENO)
@@ -24,8 +24,8 @@ static void become_guard(int owner, int report, const char *dir, bool remove, co
     if (dup2(owner, STDIN_FILENO) < 0 || dup2(report, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
         _exit(1);
     closefrom(STDERR_FILENO + 1);
-    execl("/proc/self/exe", "hakmemctl", "--guard", dir, remove ? "remove" : "keep", hakmemd, (char *)NULL);
-    dprintf(STDOUT_FILENO, "cannot start the private daemon's guard: %s", strerror(errno));
+    execl("/proc/self/exe", "hakmemctl", "--keeper", dir, remove ? "remove" : "keep", hakmemd, (char *)NULL);
+    dprintf(STDOUT_FILENO, "cannot start the private daemon's keeper: %s", strerror(errno));
     _exit(1);
 }
 
@@ -35,17 +35,17 @@ static bool spawn(int owner, int report, const char *dir, bool remove, const cha
     pid_t child = fork();
     if (child == 0) {
         setsid();
-        pid_t guard = fork();
-        if (guard == 0)
-            become_guard(owner, report, dir, remove, hakmemd);
-        _exit(guard < 0);
+        pid_t keeper = fork();
+        if (keeper == 0)
+            become_keeper(owner, report, dir, remove, hakmemd);
+        _exit(keeper < 0);
     }
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* The whole report; "" if the guard ended without one. */
+/* The whole report; "" if the keeper ended without one. */
 static void read_report(int fd, char *buf, size_t size)
 {
     size_t len = 0;
@@ -60,7 +60,7 @@ static void read_report(int fd, char *buf, size_t size)
     buf[len] = '\0';
 }
 
-bool hk_guard_start(const char *hakmemd, const char *dir, bool remove, char *error, size_t size)
+bool hk_private_daemon_start(const char *hakmemd, const char *dir, bool remove, char *error, size_t size)
 {
     int report[2], owner = (int)syscall(SYS_pidfd_open, getpid(), 0);
     bool ready = false;
@@ -81,7 +81,7 @@ bool hk_guard_start(const char *hakmemd, const char *dir, bool remove, char *err
         ready = strcmp(error, "ready") == 0;
     }
     if (!spawned || error[0] == '\0')
-        snprintf(error, size, "cannot start a private daemon's guard");
+        snprintf(error, size, "cannot start a private daemon's keeper");
     if (!spawned && remove)
         rmdir(dir);
     close(report[0]);

@@ -3,12 +3,12 @@
 
 #include "ctl/base/alloc_or_exit.h"
 
-bool hk_selector_given(const struct hk_selector *s)
+bool hk_selector_args_given(const struct hk_selector_args *s)
 {
     return s->pid_count || s->comm || s->exe || s->unit || s->label || s->by_uid || s->family || s->all;
 }
 
-bool hk_selector_names_each(const struct hk_selector *s)
+bool hk_selector_args_names_each(const struct hk_selector_args *s)
 {
     return s->all || s->pid_count > 0;
 }
@@ -19,7 +19,7 @@ static void add_text(cJSON *params, const char *key, const char *text)
         hk_need(cJSON_AddStringToObject(params, key, text));
 }
 
-void hk_selector_add(const struct hk_selector *s, cJSON *params)
+void hk_selector_args_add(const struct hk_selector_args *s, cJSON *params)
 {
     if (s->pid_count) {
         cJSON *pids = hk_need(cJSON_AddArrayToObject(params, "pid"));

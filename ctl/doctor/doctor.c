@@ -4,14 +4,15 @@
 #include "ctl/base/error_report.h"
 
 /* The daemon's answer, or NULL if it refuses or is gone. */
-static cJSON *ask(struct hk_client *client, const char *method)
+static cJSON *ask(struct hk_connection *connection, const char *method)
 {
     struct hk_call_error error;
     cJSON *result = NULL;
-    enum hk_call call = hk_client_call(client, method, NULL, HK_CLIENT_PATIENCE_MS, &result, &error);
+    enum hk_call_status call = hk_connection_call(connection, method, NULL, HK_CONNECTION_PATIENCE_MS,
+                                                  &result, &error);
     if (call == HK_CALL_OK)
         return result;
-    hk_tell("%s: %s", method, error.message);
+    hk_verbose("%s: %s", method, error.message);
     if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
     return NULL;
@@ -19,15 +20,15 @@ static cJSON *ask(struct hk_client *client, const char *method)
 
 void hk_doctor_ask_info(struct hk_doctor *doctor)
 {
-    doctor->info = ask(doctor->client, "info");
+    doctor->info = ask(doctor->connection, "info");
     if (!doctor->info)
         hk_finding_add(&doctor->findings, HK_FOUND_NO_DAEMON, 0, NULL, "the daemon in %s does not answer",
-                       doctor->client->dir);
+                       doctor->connection->dir);
 }
 
 void hk_doctor_ask_list(struct hk_doctor *doctor)
 {
-    cJSON *list = doctor->info ? ask(doctor->client, "list") : NULL;
+    cJSON *list = doctor->info ? ask(doctor->connection, "list") : NULL;
     cJSON_Delete(doctor->listed);
     doctor->listed = cJSON_DetachItemFromObjectCaseSensitive(list, "processes");
     cJSON_Delete(list);
@@ -38,7 +39,7 @@ const cJSON *hk_doctor_listed(const struct hk_doctor *doctor, double pid)
     const cJSON *process;
     cJSON_ArrayForEach(process, doctor->listed)
     {
-        if (hk_json_number(process, "pid") == pid)
+        if (hk_json_get_number(process, "pid") == pid)
             return process;
     }
     return NULL;
@@ -46,10 +47,10 @@ const cJSON *hk_doctor_listed(const struct hk_doctor *doctor, double pid)
 
 bool hk_doctor_is_selected(const struct hk_doctor *doctor, double pid)
 {
-    const struct hk_selector *selector = doctor->selector;
+    const struct hk_selector_args *selector = doctor->selector;
     for (size_t i = 0; i < selector->pid_count; i++) {
         if (selector->pids[i] == pid)
             return true;
     }
-    return selector->all || !hk_selector_given(selector);
+    return selector->all || !hk_selector_args_given(selector);
 }

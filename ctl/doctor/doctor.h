@@ -14,17 +14,17 @@
 #include "ctl/doctor/finding_list.h"
 #include "ctl/program/program.h"
 
-struct hk_programs; /* doctor_programs.c: programs that were looked at */
-struct hk_suspects; /* doctor_unseen.c */
+struct hk_programs;         /* doctor_programs.c: programs that were looked at */
+struct hk_unseen_processes; /* doctor_unseen.c */
 
 /* What the parts share. cmd_doctor.c fills it in and frees what it points to. */
 struct hk_doctor {
-    struct hk_client *client; /* fd -1: no daemon was found */
-    const struct hk_selector *selector;
+    struct hk_connection *connection; /* fd -1: no daemon was found */
+    const struct hk_selector_args *selector;
     struct hk_finding_list findings;
-    cJSON *info;        /* the daemon's answer to info; NULL: no daemon answers */
-    cJSON *listed;      /* its list of processes, an array; NULL: it was not asked, or did not answer */
-    unsigned looked_at; /* number of processes looked at */
+    cJSON *info;      /* the daemon's answer to info; NULL: no daemon answers */
+    cJSON *listed;    /* its list of processes, an array; NULL: it was not asked, or did not answer */
+    unsigned checked; /* number of processes looked at */
     struct hk_programs *programs;
     bool failed; /* a process that was asked for could not be looked at; stderr says why */
 };
@@ -47,13 +47,13 @@ bool hk_doctor_is_selected(const struct hk_doctor *doctor, double pid);
 void hk_doctor_host(struct hk_doctor *doctor);
 
 /* Looks through /proc for selected processes that should be on hakmem. Call it before the daemon is asked for
- * its list: a process that starts in between is then listed, not missing. hk_suspects_judge() frees the
+ * its list: a process that starts in between is then listed, not missing. hk_doctor_unseen_check() frees the
  * result. */
-struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor);
+struct hk_unseen_processes *hk_doctor_unseen_find(struct hk_doctor *doctor);
 /* Adds a finding for each of them that the daemon does not list, with the reason. Waits up to a second for
  * those that have just started, and asks for the list again meanwhile. Reports selected pids that cannot be
  * looked at on stderr. Frees suspects. */
-void hk_suspects_judge(struct hk_doctor *doctor, struct hk_suspects *suspects);
+void hk_doctor_unseen_check(struct hk_doctor *doctor, struct hk_unseen_processes *processes);
 
 /* Makes an empty collection of programs; hk_programs_free() frees it. */
 struct hk_programs *hk_programs_new(void);
@@ -66,13 +66,13 @@ char *hk_programs_obstacle(struct hk_programs *programs, pid_t pid);
 
 /* Returns whether hakmem, preloaded into the program of process pid, leaves allocation to a sanitizer's
  * allocator and so stays unseen. */
-bool hk_programs_stands_back(struct hk_programs *programs, pid_t pid);
+bool hk_programs_keeps_sanitizer(struct hk_programs *programs, pid_t pid);
 
 /* Adds what is known about preloading into the program of process pid, which has the library. */
 void hk_doctor_process_program(struct hk_doctor *doctor, double pid, const char *comm);
 /* Adds, for a process without the library, why its program gains nothing from hakmem or would be harmed.
  * Returns false if there is no such reason: then the library may be preloaded into it. */
-bool hk_doctor_preload_is_vain(struct hk_doctor *doctor, double pid, const char *comm);
+bool hk_doctor_preload_is_useless(struct hk_doctor *doctor, double pid, const char *comm);
 
 /* Looks at the programs of enabled services, where the command line selects no process. */
 void hk_doctor_units(struct hk_doctor *doctor);

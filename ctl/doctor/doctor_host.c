@@ -11,7 +11,7 @@ void hk_doctor_host(struct hk_doctor *doctor)
     char path[PATH_MAX], error[PATH_MAX + 128];
     struct utsname host;
     unsigned major, minor;
-    if (!hk_place_library(path, sizeof path, error, sizeof error))
+    if (!hk_install_path_library(path, sizeof path, error, sizeof error))
         hk_finding_add(&doctor->findings, HK_FOUND_NO_LIBRARY, 0, NULL, "%s", error);
     if (uname(&host) == 0 && sscanf(host.release, "%u.%u", &major, &minor) == 2 &&
         (major < 5 || (major == 5 && minor < 14)))

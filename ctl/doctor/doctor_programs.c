@@ -36,7 +36,7 @@ struct hk_programs *hk_programs_new(void)
 {
     struct hk_programs *programs = hk_need(calloc(1, sizeof *programs));
     char error[PATH_MAX + 256];
-    if (!hk_place_library(programs->library, sizeof programs->library, error, sizeof error))
+    if (!hk_install_path_library(programs->library, sizeof programs->library, error, sizeof error))
         programs->library[0] = '\0';
     return programs;
 }
@@ -93,12 +93,12 @@ const struct hk_program *hk_programs_of_process(struct hk_programs *programs, pi
         if (is_same(known, &key))
             return known->readable ? &known->program : NULL;
     }
-    struct hk_program_place place = {.root = "",
-                                     .library = programs->library[0] ? programs->library : NULL,
-                                     .uid = key.uid,
-                                     .gid = key.gid};
+    struct hk_program_context context = {.root = "",
+                                         .library = programs->library[0] ? programs->library : NULL,
+                                         .uid = key.uid,
+                                         .gid = key.gid};
     struct known *known = add(programs, &key);
-    known->readable = hk_program_look_at_process(&known->program, &place, pid);
+    known->readable = hk_program_inspect_process(&known->program, &context, pid);
     return known->readable ? &known->program : NULL;
 }
 
@@ -113,7 +113,7 @@ char *hk_programs_obstacle(struct hk_programs *programs, pid_t pid)
     const struct hk_program *program = hk_programs_of_process(programs, pid);
     for (unsigned i = 0; program && i < program->count; i++) {
         if (keeps_it_out(program->found[i].id))
-            return hk_program_say(program, i);
+            return hk_program_finding_text(program, i);
     }
     return NULL;
 }
@@ -125,7 +125,7 @@ static enum hk_finding_id finding_of(enum hk_severity severity)
                                              : HK_FOUND_OTHER_HEAP;
 }
 
-bool hk_programs_stands_back(struct hk_programs *programs, pid_t pid)
+bool hk_programs_keeps_sanitizer(struct hk_programs *programs, pid_t pid)
 {
     const struct hk_program *program = hk_programs_of_process(programs, pid);
     for (unsigned i = 0; program && i < program->count; i++) {
@@ -136,14 +136,14 @@ bool hk_programs_stands_back(struct hk_programs *programs, pid_t pid)
 }
 
 /* Finds what the index-th finding says of a process's program, behind what is said of the process. */
-static void tell(struct hk_doctor *doctor, double pid, const char *comm, const char *process,
-                 const struct hk_program *program, unsigned index)
+static void add_finding(struct hk_doctor *doctor, double pid, const char *comm, const char *process,
+                        const struct hk_program *program, unsigned index)
 {
     const struct hk_program_info *info = &hk_program_infos[program->found[index].id];
-    char *said = hk_program_say(program, index);
+    char *sentence = hk_program_finding_text(program, index);
     hk_finding_add(&doctor->findings, finding_of(info->severity), pid, comm, "%s%s: %s; %s", process,
-                   program->path, said, info->remedy);
-    free(said);
+                   program->path, sentence, info->remedy);
+    free(sentence);
 }
 
 void hk_doctor_process_program(struct hk_doctor *doctor, double pid, const char *comm)
@@ -152,22 +152,22 @@ void hk_doctor_process_program(struct hk_doctor *doctor, double pid, const char 
     for (unsigned i = 0; program && i < program->count; i++) {
         enum hk_program_id id = program->found[i].id;
         if (hk_program_infos[id].severity != HK_SEVERITY_FINE && !keeps_it_out(id))
-            tell(doctor, pid, comm, "", program, i);
+            add_finding(doctor, pid, comm, "", program, i);
     }
 }
 
-bool hk_doctor_preload_is_vain(struct hk_doctor *doctor, double pid, const char *comm)
+bool hk_doctor_preload_is_useless(struct hk_doctor *doctor, double pid, const char *comm)
 {
     const struct hk_program *program = hk_programs_of_process(doctor->programs, (pid_t)pid);
-    bool is_vain = false;
+    bool is_useless = false;
     for (unsigned i = 0; program && i < program->count; i++) {
         enum hk_severity severity = hk_program_infos[program->found[i].id].severity;
         if (severity != HK_SEVERITY_HARMFUL && severity != HK_SEVERITY_USELESS)
             continue;
-        tell(doctor, pid, comm, "it has no " HK_LIBRARY_NAME ", and ", program, i);
-        is_vain = true;
+        add_finding(doctor, pid, comm, "it has no " HK_LIBRARY_NAME ", and ", program, i);
+        is_useless = true;
     }
-    return is_vain;
+    return is_useless;
 }
 
 /* ---- services that are enabled ---- */
@@ -177,29 +177,29 @@ struct service {
     const char *unit;
 };
 
-static void look_at_program(void *arg, const char *name, const struct hk_program *program)
+static void check_program(void *arg, const char *name, const struct hk_program *program)
 {
     const struct service *service = arg;
     for (unsigned i = 0; i < program->count; i++) {
         const struct hk_program_info *info = &hk_program_infos[program->found[i].id];
         if (info->severity == HK_SEVERITY_FINE)
             continue;
-        char *said = hk_program_say(program, i);
+        char *sentence = hk_program_finding_text(program, i);
         hk_finding_add(&service->doctor->findings, finding_of(info->severity), 0, NULL,
-                       "%s is enabled, and starts %s: %s; %s", service->unit, name, said, info->remedy);
-        free(said);
+                       "%s is enabled, and starts %s: %s; %s", service->unit, name, sentence, info->remedy);
+        free(sentence);
     }
 }
 
-static void look_at_units(struct hk_doctor *doctor, const struct hk_units_of *of)
+static void check_units(struct hk_doctor *doctor, const struct hk_service_scope *scope)
 {
     struct hk_service_names names;
-    hk_service_names_read(&names, of, true);
+    hk_service_names_read(&names, scope, true);
     for (size_t i = 0; i < names.count && doctor->programs->library[0]; i++) {
         struct hk_service unit;
         struct service service = {.doctor = doctor, .unit = names.all[i]};
-        hk_service_read(&unit, of, names.all[i]);
-        hk_service_each_program(&unit, of, doctor->programs->library, look_at_program, &service);
+        hk_service_read(&unit, scope, names.all[i]);
+        hk_service_each_program(&unit, scope, doctor->programs->library, check_program, &service);
         hk_service_free(&unit);
     }
     hk_service_names_free(&names);
@@ -207,8 +207,8 @@ static void look_at_units(struct hk_doctor *doctor, const struct hk_units_of *of
 
 void hk_doctor_units(struct hk_doctor *doctor)
 {
-    if (hk_selector_given(doctor->selector))
+    if (hk_selector_args_given(doctor->selector))
         return;
-    look_at_units(doctor, &(struct hk_units_of){.root = ""});
-    look_at_units(doctor, &(struct hk_units_of){.root = "", .user = true});
+    check_units(doctor, &(struct hk_service_scope){.root = ""});
+    check_units(doctor, &(struct hk_service_scope){.root = "", .user = true});
 }

@@ -15,40 +15,42 @@
 #include "ctl/doctor/unseen_process.h"
 
 /* A process that has just started may be in the list a moment later. */
-#define YOUNG_S      3.0
-#define LOOKS        4
-#define LOOK_WAIT_MS 250
+#define YOUNG_S  3.0
+#define RETRIES  4
+#define RETRY_MS 250
 
-struct hk_suspects {
-    struct hk_suspect *all;
+struct hk_unseen_processes {
+    struct hk_unseen_process *all;
     size_t count, capacity;
 };
 
-struct hk_suspects *hk_suspects_find(struct hk_doctor *doctor)
+struct hk_unseen_processes *hk_doctor_unseen_find(struct hk_doctor *doctor)
 {
-    struct hk_suspects *suspects = hk_need(calloc(1, sizeof *suspects));
+    struct hk_unseen_processes *processes = hk_need(calloc(1, sizeof *processes));
     DIR *proc = opendir("/proc");
     const struct dirent *entry;
-    struct hk_suspect s;
+    struct hk_unseen_process s;
     while (proc && (entry = readdir(proc)) != NULL) {
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
-        if (pid <= 0 || pid == getpid() || !hk_doctor_is_selected(doctor, pid) || !hk_suspect_read(pid, &s))
+        if (pid <= 0 || pid == getpid() || !hk_doctor_is_selected(doctor, pid) ||
+            !hk_unseen_process_read(pid, &s))
             continue;
-        suspects->all = hk_grow(suspects->all, suspects->count, &suspects->capacity, sizeof *suspects->all);
-        suspects->all[suspects->count++] = s;
+        processes->all = hk_grow(processes->all, processes->count, &processes->capacity,
+                                 sizeof *processes->all);
+        processes->all[processes->count++] = s;
     }
     if (proc)
         closedir(proc);
-    return suspects;
+    return processes;
 }
 
 /* ---- the library is not in it ---- */
 
-static void judge_unmapped(struct hk_doctor *doctor, const struct hk_suspect *s)
+static void explain_unmapped(struct hk_doctor *doctor, const struct hk_unseen_process *s)
 {
     const char *path = s->preload;
     char *obstacle = hk_programs_obstacle(doctor->programs, s->pid);
-    if (path[0] == '/' && !strchr(path, '$') && !hk_suspect_sees(s, path))
+    if (path[0] == '/' && !strchr(path, '$') && !hk_unseen_process_sees(s, path))
         hk_finding_add(&doctor->findings, HK_FOUND_PRELOAD_MISSING, s->pid, s->stat.comm,
                        "LD_PRELOAD names %s, which is not there", path);
     else
@@ -63,26 +65,27 @@ static void judge_unmapped(struct hk_doctor *doctor, const struct hk_suspect *s)
 /* Whether the daemon in a directory says that it sees the process. */
 static bool is_seen_in(const char *dir, pid_t pid)
 {
-    struct hk_client client;
+    struct hk_connection connection;
     struct hk_call_error error;
     cJSON *params = NULL, *result = NULL;
-    if (hk_runtime_dir_check(dir, geteuid()) != 0 || hk_client_open(&client, dir) != 0)
+    if (hk_runtime_dir_check(dir, geteuid()) != 0 || hk_connection_open(&connection, dir) != 0)
         return false;
     params = hk_need(cJSON_CreateObject());
     hk_need(cJSON_AddNumberToObject(params, "pid", pid));
-    enum hk_call call = hk_client_call(&client, "list", params, HK_CLIENT_PATIENCE_MS, &result, &error);
+    enum hk_call_status call = hk_connection_call(&connection, "list", params, HK_CONNECTION_PATIENCE_MS,
+                                                  &result, &error);
     if (call == HK_CALL_REFUSED)
         cJSON_Delete(error.object);
-    bool seen = call == HK_CALL_OK && hk_json_count(hk_json_member(result, "processes")) > 0;
+    bool seen = call == HK_CALL_OK && hk_json_count(hk_json_get_member(result, "processes")) > 0;
     if (call == HK_CALL_OK)
         cJSON_Delete(result);
-    hk_client_close(&client);
+    hk_connection_close(&connection);
     return seen;
 }
 
 /* A directory that is not ours to ask in: of another user's own daemon, whom that user's process would greet.
  */
-static bool is_anothers(const char *dir, uid_t uid)
+static bool is_other_users(const char *dir, uid_t uid)
 {
     char socket[HK_RUNTIME_DIR_MAX + 16];
     return uid != geteuid() && hk_runtime_dir_check(dir, geteuid()) != 0 &&
@@ -92,19 +95,19 @@ static bool is_anothers(const char *dir, uid_t uid)
 
 /* Whether the process has to do with another daemon than this; then it says so, of all such processes of one
  * directory in the same words: they are told as one. */
-static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
+static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_unseen_process *s)
 {
-    const char *dir = doctor->client->dir;
+    const char *dir = doctor->connection->dir;
     char other[PATH_MAX + 16], first[sizeof other] = "";
     bool ours = false;
-    for (unsigned i = 0; hk_suspect_dir(s, i, other, sizeof other); i++) {
-        if (hk_suspect_same_dir(s, other, dir)) {
+    for (unsigned i = 0; hk_unseen_process_dir(s, i, other, sizeof other); i++) {
+        if (hk_unseen_process_sees_dir(s, other, dir)) {
             ours = true;
         } else if (is_seen_in(other, s->pid)) {
             hk_finding_add(&doctor->findings, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
                            "seen by the daemon in %s", other);
             return true;
-        } else if (is_anothers(other, s->uid)) {
+        } else if (is_other_users(other, s->uid)) {
             hk_finding_add(&doctor->findings, HK_FOUND_OTHER_DIRECTORY, s->pid, s->stat.comm,
                            "of a user who has a daemon in %s, which is not asked", other);
             return true;
@@ -127,39 +130,39 @@ static bool is_elsewhere(struct hk_doctor *doctor, const struct hk_suspect *s)
 static const char *refusal(const struct hk_doctor *doctor, pid_t pid)
 {
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, hk_json_member(doctor->info, "last_refusals"))
+    cJSON_ArrayForEach(entry, hk_json_get_member(doctor->info, "last_refusals"))
     {
-        if (hk_json_number(entry, "pid") == pid)
-            return hk_json_string(entry, "reason");
+        if (hk_json_get_number(entry, "pid") == pid)
+            return hk_json_get_string(entry, "reason");
     }
     return NULL;
 }
 
-static bool before_daemon(const struct hk_doctor *doctor, const struct hk_suspect *s)
+static bool before_daemon(const struct hk_doctor *doctor, const struct hk_unseen_process *s)
 {
     struct hk_proc_stat stat;
-    double daemon = hk_json_number(doctor->info, "pid");
+    double daemon = hk_json_get_number(doctor->info, "pid");
     return daemon > 0 && hk_proc_stat((pid_t)daemon, &stat) && s->stat.start_ticks < stat.start_ticks;
 }
 
 /* Whether it was forked off a process that is seen, and has had no reason to say so yet. */
-static bool is_quiet_child(const struct hk_doctor *doctor, const struct hk_suspect *s)
+static bool is_quiet_child(const struct hk_doctor *doctor, const struct hk_unseen_process *s)
 {
     const cJSON *process;
-    if (hk_doctor_listed(doctor, s->stat.parent) && hk_suspect_forked_with(s, s->stat.parent))
+    if (hk_doctor_listed(doctor, s->stat.parent) && hk_unseen_process_forked_with(s, s->stat.parent))
         return true;
     cJSON_ArrayForEach(process, doctor->listed)
     {
-        double pid = hk_json_number(process, "pid");
-        if (pid > 0 && hk_suspect_forked_with(s, (pid_t)pid))
+        double pid = hk_json_get_number(process, "pid");
+        if (pid > 0 && hk_unseen_process_forked_with(s, (pid_t)pid))
             return true;
     }
     return false;
 }
 
-static void judge_unseen(struct hk_doctor *doctor, const struct hk_suspect *s)
+static void explain_unseen(struct hk_doctor *doctor, const struct hk_unseen_process *s)
 {
-    double age_s = hk_suspect_age_s(s);
+    double age_s = hk_unseen_process_age_s(s);
     if (age_s < YOUNG_S)
         hk_finding_add(&doctor->findings, HK_FOUND_JUST_STARTED, s->pid, s->stat.comm,
                        "it began %.1f s ago, and has not greeted the daemon yet", age_s > 0 ? age_s : 0);
@@ -168,9 +171,9 @@ static void judge_unseen(struct hk_doctor *doctor, const struct hk_suspect *s)
                        "it has the library, and did not greet the daemon");
 }
 
-static void judge_mapped(struct hk_doctor *doctor, const struct hk_suspect *s)
+static void explain_mapped(struct hk_doctor *doctor, const struct hk_unseen_process *s)
 {
-    const char *dir = doctor->client->dir, *why = refusal(doctor, s->pid);
+    const char *dir = doctor->connection->dir, *why = refusal(doctor, s->pid);
     bool retries = strcmp(s->publish, "retry") == 0;
     char socket[HK_RUNTIME_DIR_MAX + 16];
     snprintf(socket, sizeof socket, "%s/%s", dir, HK_HELLO_SOCKET);
@@ -185,14 +188,14 @@ static void judge_mapped(struct hk_doctor *doctor, const struct hk_suspect *s)
     else if (is_quiet_child(doctor, s))
         hk_finding_add(&doctor->findings, HK_FOUND_QUIET_CHILD, s->pid, s->stat.comm,
                        "it was forked off a process that is seen, and has not allocated since");
-    else if (!hk_suspect_sees(s, socket))
+    else if (!hk_unseen_process_sees(s, socket))
         hk_finding_add(&doctor->findings, HK_FOUND_HIDDEN_SOCKET, s->pid, s->stat.comm,
                        "%s is not there in its root directory", socket);
     else if (strcmp(s->publish, "work") == 0)
         hk_finding_add(&doctor->findings, HK_FOUND_PUBLISH_LATER, s->pid, s->stat.comm,
                        "it was started with HAKMEM_PUBLISH=work, and has not used 256 KiB yet");
     else if (!before_daemon(doctor, s))
-        judge_unseen(doctor, s);
+        explain_unseen(doctor, s);
     else if (retries)
         hk_finding_add(&doctor->findings, HK_FOUND_PUBLISH_LATER, s->pid, s->stat.comm,
                        "it was started with HAKMEM_PUBLISH=retry, before the daemon");
@@ -203,24 +206,24 @@ static void judge_mapped(struct hk_doctor *doctor, const struct hk_suspect *s)
 
 /* ---- all of them ---- */
 
-static bool is_suspect(const struct hk_suspects *suspects, uint32_t pid)
+static bool is_among(const struct hk_unseen_processes *processes, uint32_t pid)
 {
-    for (size_t i = 0; i < suspects->count; i++) {
-        if ((uint32_t)suspects->all[i].pid == pid)
+    for (size_t i = 0; i < processes->count; i++) {
+        if ((uint32_t)processes->all[i].pid == pid)
             return true;
     }
     return false;
 }
 
 /* Processes that were asked for by name and have nothing of the library about them. */
-static void judge_strangers(struct hk_doctor *doctor, const struct hk_suspects *suspects)
+static void check_without_library(struct hk_doctor *doctor, const struct hk_unseen_processes *processes)
 {
-    const struct hk_selector *selector = doctor->selector;
+    const struct hk_selector_args *selector = doctor->selector;
     for (size_t i = 0; i < selector->pid_count; i++) {
         uint32_t pid = selector->pids[i];
         struct hk_proc_text maps;
         struct hk_proc_stat stat;
-        if (hk_doctor_listed(doctor, pid) || is_suspect(suspects, pid))
+        if (hk_doctor_listed(doctor, pid) || is_among(processes, pid))
             continue;
         if (!hk_proc_stat((pid_t)pid, &stat)) {
             hk_error("process %u: there is none", pid);
@@ -230,8 +233,8 @@ static void judge_strangers(struct hk_doctor *doctor, const struct hk_suspects *
             doctor->failed = true;
         } else {
             free(maps.text);
-            doctor->looked_at++;
-            if (!hk_doctor_preload_is_vain(doctor, pid, stat.comm))
+            doctor->checked++;
+            if (!hk_doctor_preload_is_useless(doctor, pid, stat.comm))
                 hk_finding_add(&doctor->findings, HK_FOUND_NOT_PRELOADED, pid, stat.comm,
                                "it has no " HK_LIBRARY_NAME ", and was started without one in LD_PRELOAD");
         }
@@ -239,57 +242,57 @@ static void judge_strangers(struct hk_doctor *doctor, const struct hk_suspects *
 }
 
 /* Leaves out those that have ended, or become another program, since they were looked at. */
-static void look_again(struct hk_suspects *suspects)
+static void read_again(struct hk_unseen_processes *processes)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < suspects->count; i++) {
-        struct hk_suspect *s = &suspects->all[i];
-        if (hk_suspect_again(s))
-            suspects->all[kept++] = *s;
+    for (size_t i = 0; i < processes->count; i++) {
+        struct hk_unseen_process *s = &processes->all[i];
+        if (hk_unseen_process_read_again(s))
+            processes->all[kept++] = *s;
     }
-    suspects->count = kept;
+    processes->count = kept;
 }
 
 /* Whether one that is not listed may be so in a moment. */
-static bool has_young(const struct hk_doctor *doctor, const struct hk_suspects *suspects)
+static bool has_young(const struct hk_doctor *doctor, const struct hk_unseen_processes *processes)
 {
-    for (size_t i = 0; i < suspects->count; i++) {
-        const struct hk_suspect *s = &suspects->all[i];
+    for (size_t i = 0; i < processes->count; i++) {
+        const struct hk_unseen_process *s = &processes->all[i];
         bool waits = !s->mapped || (doctor->info && strcmp(s->publish, "off") != 0);
-        if (waits && !hk_doctor_listed(doctor, s->pid) && hk_suspect_age_s(s) < YOUNG_S &&
-            !(s->mapped && hk_programs_stands_back(doctor->programs, s->pid)))
+        if (waits && !hk_doctor_listed(doctor, s->pid) && hk_unseen_process_age_s(s) < YOUNG_S &&
+            !(s->mapped && hk_programs_keeps_sanitizer(doctor->programs, s->pid)))
             return true;
     }
     return false;
 }
 
-static void wait_for_young(struct hk_doctor *doctor, struct hk_suspects *suspects)
+static void wait_for_young(struct hk_doctor *doctor, struct hk_unseen_processes *processes)
 {
-    const struct timespec wait = {.tv_nsec = LOOK_WAIT_MS * 1000000L};
-    for (unsigned i = 0; i < LOOKS && has_young(doctor, suspects); i++) {
+    const struct timespec wait = {.tv_nsec = RETRY_MS * 1000000L};
+    for (unsigned i = 0; i < RETRIES && has_young(doctor, processes); i++) {
         nanosleep(&wait, NULL);
-        look_again(suspects);
+        read_again(processes);
         hk_doctor_ask_list(doctor);
     }
 }
 
-void hk_suspects_judge(struct hk_doctor *doctor, struct hk_suspects *suspects)
+void hk_doctor_unseen_check(struct hk_doctor *doctor, struct hk_unseen_processes *processes)
 {
-    judge_strangers(doctor, suspects);
-    wait_for_young(doctor, suspects);
-    for (size_t i = 0; i < suspects->count; i++) {
-        struct hk_suspect *s = &suspects->all[i];
+    check_without_library(doctor, processes);
+    wait_for_young(doctor, processes);
+    for (size_t i = 0; i < processes->count; i++) {
+        struct hk_unseen_process *s = &processes->all[i];
         bool mapped = s->mapped;
-        doctor->looked_at += !hk_doctor_listed(doctor, s->pid);
-        if (hk_doctor_listed(doctor, s->pid) || !hk_suspect_again(s) || s->mapped != mapped)
+        doctor->checked += !hk_doctor_listed(doctor, s->pid);
+        if (hk_doctor_listed(doctor, s->pid) || !hk_unseen_process_read_again(s) || s->mapped != mapped)
             continue;
         if (!s->mapped)
-            judge_unmapped(doctor, s);
-        else if (hk_programs_stands_back(doctor->programs, s->pid))
+            explain_unmapped(doctor, s);
+        else if (hk_programs_keeps_sanitizer(doctor->programs, s->pid))
             hk_doctor_process_program(doctor, s->pid, s->stat.comm);
         else if (doctor->info)
-            judge_mapped(doctor, s);
+            explain_mapped(doctor, s);
     }
-    free(suspects->all);
-    free(suspects);
+    free(processes->all);
+    free(processes);
 }

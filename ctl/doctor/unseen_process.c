@@ -46,11 +46,11 @@ static uid_t owner_of(pid_t pid)
     return stat(path, &st) == 0 ? st.st_uid : (uid_t)-1;
 }
 
-bool hk_suspect_read(pid_t pid, struct hk_suspect *s)
+bool hk_unseen_process_read(pid_t pid, struct hk_unseen_process *s)
 {
     struct hk_proc_text maps, environment;
     char list[PATH_MAX];
-    *s = (struct hk_suspect){.pid = pid, .uid = owner_of(pid)};
+    *s = (struct hk_unseen_process){.pid = pid, .uid = owner_of(pid)};
     if (!hk_proc_read(pid, "maps", &maps))
         return false;
     s->mapped = strstr(maps.text, "/" HK_LIBRARY_NAME) != NULL;
@@ -66,16 +66,16 @@ bool hk_suspect_read(pid_t pid, struct hk_suspect *s)
     return (s->mapped || s->preload[0]) && hk_proc_stat(pid, &s->stat);
 }
 
-bool hk_suspect_again(struct hk_suspect *s)
+bool hk_unseen_process_read_again(struct hk_unseen_process *s)
 {
-    struct hk_suspect now;
-    if (!hk_suspect_read(s->pid, &now) || now.stat.start_ticks != s->stat.start_ticks)
+    struct hk_unseen_process now;
+    if (!hk_unseen_process_read(s->pid, &now) || now.stat.start_ticks != s->stat.start_ticks)
         return false;
     *s = now;
     return true;
 }
 
-bool hk_suspect_dir(const struct hk_suspect *s, unsigned index, char *buf, size_t size)
+bool hk_unseen_process_dir(const struct hk_unseen_process *s, unsigned index, char *buf, size_t size)
 {
     if (s->runtime_dir[0])
         snprintf(buf, size, "%s", s->runtime_dir);
@@ -89,19 +89,19 @@ bool hk_suspect_dir(const struct hk_suspect *s, unsigned index, char *buf, size_
 }
 
 /* A path that the process sees, as we see it. */
-static void outside(const struct hk_suspect *s, const char *path, char *buf, size_t size)
+static void outside(const struct hk_unseen_process *s, const char *path, char *buf, size_t size)
 {
     snprintf(buf, size, "/proc/%d/root%s", (int)s->pid, path);
 }
 
-bool hk_suspect_sees(const struct hk_suspect *s, const char *path)
+bool hk_unseen_process_sees(const struct hk_unseen_process *s, const char *path)
 {
     char there[PATH_MAX + 64];
     outside(s, path, there, sizeof there);
     return access(there, F_OK) == 0;
 }
 
-bool hk_suspect_same_dir(const struct hk_suspect *s, const char *path, const char *dir)
+bool hk_unseen_process_sees_dir(const struct hk_unseen_process *s, const char *path, const char *dir)
 {
     char there[PATH_MAX + 64];
     struct stat inside, ours;
@@ -112,7 +112,7 @@ bool hk_suspect_same_dir(const struct hk_suspect *s, const char *path, const cha
            inside.st_ino == ours.st_ino;
 }
 
-double hk_suspect_age_s(const struct hk_suspect *s)
+double hk_unseen_process_age_s(const struct hk_unseen_process *s)
 {
     struct timespec now;
     long hz = sysconf(_SC_CLK_TCK);
@@ -121,7 +121,7 @@ double hk_suspect_age_s(const struct hk_suspect *s)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)s->stat.start_ticks / (double)hz;
 }
 
-bool hk_suspect_forked_with(const struct hk_suspect *s, pid_t pid)
+bool hk_unseen_process_forked_with(const struct hk_unseen_process *s, pid_t pid)
 {
     struct hk_proc_stat other;
     return pid != s->pid && s->stat.arguments_at != 0 && hk_proc_stat(pid, &other) &&

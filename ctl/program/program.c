@@ -40,7 +40,7 @@ static void find(struct hk_program *program, enum hk_program_id id, const char *
     program->count++;
 }
 
-char *hk_program_say(const struct hk_program *program, unsigned index)
+char *hk_program_finding_text(const struct hk_program *program, unsigned index)
 {
     const char *about = program->found[index].about;
     char *text = NULL;
@@ -63,25 +63,26 @@ bool hk_program_has(const struct hk_program *program, enum hk_severity severity)
 
 /* As the kernel decides: bits that change nothing give no more rights, and root's capabilities cannot grow.
  */
-static const char *more_rights(const struct hk_program_place *place, int fd, const struct stat *st)
+static const char *more_rights(const struct hk_program_context *context, int fd, const struct stat *st)
 {
     struct statvfs fs;
-    if (place->no_new_privileges || (fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOSUID)))
+    if (context->no_new_privileges || (fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOSUID)))
         return NULL;
-    if ((st->st_mode & S_ISUID) && st->st_uid != place->uid)
+    if ((st->st_mode & S_ISUID) && st->st_uid != context->uid)
         return "set-user-ID";
-    if ((st->st_mode & S_ISGID) && (st->st_mode & S_IXGRP) && st->st_gid != place->gid)
+    if ((st->st_mode & S_ISGID) && (st->st_mode & S_IXGRP) && st->st_gid != context->gid)
         return "set-group-ID";
-    return place->uid != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0 ? "file capabilities" : NULL;
+    return context->uid != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0 ? "file capabilities"
+                                                                                  : NULL;
 }
 
 /* ---- ELF files ---- */
 
 /* Whether the library is for the machine of the program. The tool is, where there is no library to ask. */
-static bool is_same_machine(const struct hk_program_place *place, const struct hk_elf *elf)
+static bool is_same_machine(const struct hk_program_context *context, const struct hk_elf *elf)
 {
     struct hk_elf other;
-    int fd = place->library ? open(place->library, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = context->library ? open(context->library, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     bool same = fd < 0 || hk_elf_read(&other, fd) != HK_ELF_OK ||
@@ -102,7 +103,7 @@ static bool is_dynamic_linker(const char *path)
 
 /* What is linked into the program itself: an allocator that serves it whole, or, under other names, in part.
  */
-static void judge_held(struct hk_program *program, const struct hk_objects *objects)
+static void judge_held(struct hk_program *program, const struct hk_program_objects *objects)
 {
     bool whole = objects->own_malloc && objects->own_free;
     const char *held = "";
@@ -115,7 +116,7 @@ static void judge_held(struct hk_program *program, const struct hk_objects *obje
         find(program, HK_PROGRAM_OWN_MALLOC, held);
 }
 
-static void judge_objects(struct hk_program *program, const struct hk_objects *objects)
+static void judge_objects(struct hk_program *program, const struct hk_program_objects *objects)
 {
     if (objects->sanitizer)
         find(program, HK_PROGRAM_SANITIZER, objects->sanitizer);
@@ -131,11 +132,11 @@ static void judge_objects(struct hk_program *program, const struct hk_objects *o
     }
 }
 
-static void judge_elf(struct hk_program *program, const struct hk_program_place *place,
-                      const struct hk_elf *elf)
+static void inspect_elf(struct hk_program *program, const struct hk_program_context *context,
+                        const struct hk_elf *elf)
 {
     char interpreter[HK_PROGRAM_ABOUT_BYTES];
-    if (!is_same_machine(place, elf)) {
+    if (!is_same_machine(context, elf)) {
         find(program, HK_PROGRAM_OTHER_MACHINE, "");
         return;
     }
@@ -148,8 +149,8 @@ static void judge_elf(struct hk_program *program, const struct hk_program_place 
     bool dynamic = hk_elf_interpreter(elf, interpreter, sizeof interpreter);
     if (dynamic && strstr(interpreter, "/ld-musl-"))
         find(program, HK_PROGRAM_OTHER_LIBC, interpreter);
-    struct hk_objects objects;
-    hk_objects_look(&objects, place, elf, program->path);
+    struct hk_program_objects objects;
+    hk_program_objects_read(&objects, context, elf, program->path);
     if (objects.linked)
         find(program, HK_PROGRAM_LINKED, "");
     else if (dynamic)
@@ -230,34 +231,34 @@ static bool is_env(const char *path)
 }
 
 /* The path of the program whose name begins at a word. "": none that can be told. */
-static void locate(const struct hk_program_place *place, const char *word, char buf[PATH_MAX])
+static void locate(const struct hk_program_context *context, const char *word, char buf[PATH_MAX])
 {
     char name[PATH_MAX];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, " \t"), word);
     if (strchr(name, '/'))
         snprintf(buf, PATH_MAX, "%s", name);
     else
-        hk_program_find(place, name, buf);
+        hk_program_find(context, name, buf);
 }
 
-bool hk_program_behind_env(const struct hk_program_place *place, const char *path, const char *arguments,
-                           char buf[PATH_MAX])
+bool hk_program_started_by_env(const struct hk_program_context *context, const char *path,
+                               const char *arguments, char buf[PATH_MAX])
 {
     const char *program = is_env(path) ? env_argument(arguments) : NULL;
     if (!program || changes_much(arguments, program))
         return false;
-    locate(place, program, buf);
+    locate(context, program, buf);
     return buf[0] == '/';
 }
 
 /* The path of a name in a directory of a search path, which may be relative, or empty: from the current
  * directory, which is known of this tool alone. False: not to be told. */
-static bool join(const struct hk_program_place *place, const char *dir, size_t len, const char *name,
+static bool join(const struct hk_program_context *context, const char *dir, size_t len, const char *name,
                  char buf[PATH_MAX])
 {
     char here[PATH_MAX] = "";
     if (len == 0 || dir[0] != '/') {
-        if (place->root[0] || !getcwd(here, sizeof here) || here[0] != '/')
+        if (context->root[0] || !getcwd(here, sizeof here) || here[0] != '/')
             return false;
     }
     int wrote = snprintf(buf, PATH_MAX, "%s%s%.*s/%s", here, here[0] && len ? "/" : "", (int)len, dir, name);
@@ -265,22 +266,23 @@ static bool join(const struct hk_program_place *place, const char *dir, size_t l
 }
 
 /* 0, ENOENT, or EACCES for what is there and is no program. */
-static int try_path(const struct hk_program_place *place, const char *path)
+static int try_path(const struct hk_program_context *context, const char *path)
 {
     struct stat st;
-    if (!hk_stat_below(place->root, path, &st))
+    if (!hk_stat_below(context->root, path, &st))
         return ENOENT;
-    bool runs = S_ISREG(st.st_mode) && (place->root[0] ? (st.st_mode & 0111) != 0 : access(path, X_OK) == 0);
+    bool runs = S_ISREG(st.st_mode) &&
+                (context->root[0] ? (st.st_mode & 0111) != 0 : access(path, X_OK) == 0);
     return runs ? 0 : EACCES;
 }
 
-int hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX])
+int hk_program_find(const struct hk_program_context *context, const char *name, char buf[PATH_MAX])
 {
     char path[PATH_MAX];
     int result = ENOENT;
     buf[0] = '\0';
-    for (const char *dir = place->search; dir; dir = strchr(dir, ':'), dir += dir ? 1 : 0) {
-        int error = join(place, dir, strcspn(dir, ":"), name, path) ? try_path(place, path) : ENOENT;
+    for (const char *dir = context->search; dir; dir = strchr(dir, ':'), dir += dir ? 1 : 0) {
+        int error = join(context, dir, strcspn(dir, ":"), name, path) ? try_path(context, path) : ENOENT;
         if (error != ENOENT && (error == 0 || result == ENOENT))
             snprintf(buf, PATH_MAX, "%s", path);
         if (error == 0)
@@ -292,7 +294,7 @@ int hk_program_find(const struct hk_program_place *place, const char *name, char
 
 /* The interpreter that a first line "#!..." names, into buf; of env the program that it starts. "": none that
  * can be told. False: the file does not begin so. */
-static bool read_script(const struct hk_program_place *place, int fd, char buf[PATH_MAX])
+static bool read_script(const struct hk_program_context *context, int fd, char buf[PATH_MAX])
 {
     char line[FIRST_LINE_BYTES + 1];
     ssize_t n = pread(fd, line, FIRST_LINE_BYTES, 0);
@@ -305,21 +307,22 @@ static bool read_script(const struct hk_program_place *place, int fd, char buf[P
     snprintf(buf, PATH_MAX, "%.*s", (int)len, interpreter);
     const char *program = is_env(buf) ? env_argument(interpreter + len) : NULL;
     if (program)
-        locate(place, program, buf);
+        locate(context, program, buf);
     return true;
 }
 
 /* ---- all ---- */
 
-static void look_at(struct hk_program *program, const struct hk_program_place *place, int fd, unsigned depth);
+static void inspect(struct hk_program *program, const struct hk_program_context *context, int fd,
+                    unsigned depth);
 
-static void open_and_look(struct hk_program *program, const struct hk_program_place *place, const char *path,
-                          unsigned depth)
+static void open_and_inspect(struct hk_program *program, const struct hk_program_context *context,
+                             const char *path, unsigned depth)
 {
     snprintf(program->path, sizeof program->path, "%s", path);
-    int fd = hk_open_below(place->root, path);
+    int fd = hk_open_below(context->root, path);
     if (fd >= 0) {
-        look_at(program, place, fd, depth);
+        inspect(program, context, fd, depth);
         close(fd);
     } else if (errno == ENOENT || errno == ENOTDIR) {
         find(program, HK_PROGRAM_NOT_THERE, depth ? path : "");
@@ -328,7 +331,8 @@ static void open_and_look(struct hk_program *program, const struct hk_program_pl
     }
 }
 
-static void look_at(struct hk_program *program, const struct hk_program_place *place, int fd, unsigned depth)
+static void inspect(struct hk_program *program, const struct hk_program_context *context, int fd,
+                    unsigned depth)
 {
     struct hk_elf elf;
     struct stat st;
@@ -341,38 +345,40 @@ static void look_at(struct hk_program *program, const struct hk_program_place *p
     }
     enum hk_elf_state state = hk_elf_read(&elf, fd);
     /* Bits of scripts have no effect. */
-    const char *rights = state == HK_ELF_NONE ? NULL : more_rights(place, fd, &st);
+    const char *rights = state == HK_ELF_NONE ? NULL : more_rights(context, fd, &st);
     if (rights)
         find(program, HK_PROGRAM_MORE_RIGHTS, rights);
     if (state == HK_ELF_OK)
-        judge_elf(program, place, &elf);
+        inspect_elf(program, context, &elf);
     else if (state == HK_ELF_FOREIGN)
         find(program, HK_PROGRAM_OTHER_MACHINE, "");
-    else if (!read_script(place, fd, interpreter))
+    else if (!read_script(context, fd, interpreter))
         find(program, HK_PROGRAM_NO_PROGRAM, "");
     else if (interpreter[0] == '/' && depth < SCRIPTS_MOST)
-        open_and_look(program, place, interpreter, depth + 1);
+        open_and_inspect(program, context, interpreter, depth + 1);
     hk_elf_free(&elf);
 }
 
-void hk_program_look(struct hk_program *program, const struct hk_program_place *place, const char *path)
+void hk_program_inspect(struct hk_program *program, const struct hk_program_context *context,
+                        const char *path)
 {
     program->count = 0;
-    open_and_look(program, place, path, 0);
+    open_and_inspect(program, context, path, 0);
 }
 
-void hk_program_look_at_file(struct hk_program *program, const struct hk_program_place *place, int fd,
+void hk_program_inspect_file(struct hk_program *program, const struct hk_program_context *context, int fd,
                              const char *path)
 {
     program->count = 0;
     snprintf(program->path, sizeof program->path, "%s", path);
-    look_at(program, place, fd, 0);
+    inspect(program, context, fd, 0);
 }
 
-bool hk_program_look_at_process(struct hk_program *program, const struct hk_program_place *place, pid_t pid)
+bool hk_program_inspect_process(struct hk_program *program, const struct hk_program_context *context,
+                                pid_t pid)
 {
     char exe[64], root[64], path[PATH_MAX];
-    struct hk_program_place inside = *place;
+    struct hk_program_context inside = *context;
     snprintf(exe, sizeof exe, "/proc/%d/exe", (int)pid);
     snprintf(root, sizeof root, "/proc/%d/root", (int)pid);
     ssize_t n = readlink(exe, path, sizeof path - 1);
@@ -384,7 +390,7 @@ bool hk_program_look_at_process(struct hk_program *program, const struct hk_prog
     }
     path[n] = '\0';
     inside.root = root;
-    hk_program_look_at_file(program, &inside, fd, path);
+    hk_program_inspect_file(program, &inside, fd, path);
     close(fd);
     return true;
 }

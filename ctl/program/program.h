@@ -30,7 +30,7 @@ struct hk_program_info {
 extern const struct hk_program_info hk_program_infos[HK_PROGRAM_IDS];
 
 /* Where the program is, and who will run it. */
-struct hk_program_place {
+struct hk_program_context {
     const char *root;         /* "", or the directory that is its root, without a slash at the end */
     const char *library;      /* what will be preloaded, as this tool sees it; NULL: like this tool */
     const char *search;       /* directories of programs, as in $PATH, for env in scripts */
@@ -56,26 +56,28 @@ struct hk_program {
  * first regular file that may be executed. 0; EACCES where there are only others, of which the first is in
  * buf; ENOENT, with "" in buf. An empty element is the current directory; it and relative ones count where
  * the root is this tool's. */
-int hk_program_find(const struct hk_program_place *place, const char *name, char buf[PATH_MAX]);
+int hk_program_find(const struct hk_program_context *context, const char *name, char buf[PATH_MAX]);
 
 /* The absolute path of the program that the env(1) at path starts with these arguments, words between blanks.
  * False: path is no env, or the program cannot be told, or it would not be preloaded (env -i). */
-bool hk_program_behind_env(const struct hk_program_place *place, const char *path, const char *arguments,
-                           char buf[PATH_MAX]);
+bool hk_program_started_by_env(const struct hk_program_context *context, const char *path,
+                               const char *arguments, char buf[PATH_MAX]);
 
 /* Looks at the program at path, as seen inside of the place's root. */
-void hk_program_look(struct hk_program *program, const struct hk_program_place *place, const char *path);
+void hk_program_inspect(struct hk_program *program, const struct hk_program_context *context,
+                        const char *path);
 
 /* The same of the program that a process runs, /proc/PID/exe; the place's root is not used. False: it may not
  * be looked at. */
-bool hk_program_look_at_process(struct hk_program *program, const struct hk_program_place *place, pid_t pid);
+bool hk_program_inspect_process(struct hk_program *program, const struct hk_program_context *context,
+                                pid_t pid);
 
 /* The same of an open file, which stays open, that goes by the name path. */
-void hk_program_look_at_file(struct hk_program *program, const struct hk_program_place *place, int fd,
+void hk_program_inspect_file(struct hk_program *program, const struct hk_program_context *context, int fd,
                              const char *path);
 
 /* What the index-th finding says, "it is ... (about)", to be freed. */
-char *hk_program_say(const struct hk_program *program, unsigned index);
+char *hk_program_finding_text(const struct hk_program *program, unsigned index);
 
 /* Whether there is a finding of that severity. */
 bool hk_program_has(const struct hk_program *program, enum hk_severity severity);

@@ -179,8 +179,8 @@ static void note_rows(char about[HK_PROGRAM_ABOUT_BYTES], const char *who, uint6
 /* ---- libraries ---- */
 
 struct search {
-    struct hk_objects *objects;
-    const struct hk_program_place *place;
+    struct hk_program_objects *objects;
+    const struct hk_program_context *context;
     char *names[LIBRARIES_MOST]; /* seen already, or still to be looked at */
     unsigned count;
     char *run_path; /* of the object that is looked at, colons between */
@@ -201,7 +201,7 @@ static void dirname_of(const char *path, char buf[PATH_MAX])
     snprintf(buf, PATH_MAX, "%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
-static void note_sanitizer(struct hk_objects *objects, const char *library)
+static void note_sanitizer(struct hk_program_objects *objects, const char *library)
 {
     for (unsigned i = 0; i < HK_COUNT_OF(sanitizers); i++) {
         if (strncmp(library, sanitizers[i].library, strlen(sanitizers[i].library)) == 0)
@@ -248,7 +248,7 @@ static int open_in(const struct search *search, const char *list, const char *na
             if (strncmp(dir, origins[i], cut) == 0 && cut <= (size_t)len)
                 wrote = snprintf(buf, PATH_MAX, "%s%.*s/%s", search->origin, len - (int)cut, dir + cut, name);
         }
-        int fd = wrote > 0 && wrote < PATH_MAX && buf[0] == '/' ? hk_open_below(search->place->root, buf)
+        int fd = wrote > 0 && wrote < PATH_MAX && buf[0] == '/' ? hk_open_below(search->context->root, buf)
                                                                 : -1;
         if (fd >= 0)
             return fd;
@@ -274,9 +274,9 @@ static int open_library(const struct search *search, const char *name, char path
 {
     if (strchr(name, '/')) {
         snprintf(path, PATH_MAX, "%s", name);
-        return name[0] == '/' ? hk_open_below(search->place->root, name) : -1;
+        return name[0] == '/' ? hk_open_below(search->context->root, name) : -1;
     }
-    int fd = open_in(search, search->place->library_path, name, path);
+    int fd = open_in(search, search->context->library_path, name, path);
     if (fd < 0)
         fd = open_in(search, search->run_path, name, path);
     return fd >= 0 ? fd : open_in(search, usual_dirs(), name, path);
@@ -286,7 +286,7 @@ static int open_library(const struct search *search, const char *name, char path
 static void take_object(struct search *search, const struct hk_elf *elf, const char *path,
                         struct shown *shown, bool dynamic_alone)
 {
-    struct hk_objects *objects = search->objects;
+    struct hk_program_objects *objects = search->objects;
     shown->symbols_left = &search->symbols_left;
     hk_elf_each_symbol(elf, dynamic_alone, take_symbol, shown);
     shown->asked &= ~shown->defined;
@@ -319,12 +319,12 @@ static void look_at_library(struct search *search, const char *name)
 }
 
 /* What the library that will be preloaded defines. */
-static uint64_t served_by(const struct hk_program_place *place)
+static uint64_t served_by(const struct hk_program_context *context)
 {
     uint64_t symbols_left = SYMBOLS_MOST;
     struct shown shown = {.symbols_left = &symbols_left};
     struct hk_elf elf;
-    int fd = place->library ? open(place->library, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = context->library ? open(context->library, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         return 0;
     if (hk_elf_read(&elf, fd) == HK_ELF_OK)
@@ -334,13 +334,13 @@ static uint64_t served_by(const struct hk_program_place *place)
     return shown.defined;
 }
 
-void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *place,
-                     const struct hk_elf *program, const char *path)
+void hk_program_objects_read(struct hk_program_objects *objects, const struct hk_program_context *context,
+                             const struct hk_elf *program, const char *path)
 {
     struct shown shown = {0};
     struct search search = {
-        .objects = objects, .place = place, .symbols_left = SYMBOLS_MOST, .bytes_left = BYTES_MOST};
-    *objects = (struct hk_objects){.linked = false};
+        .objects = objects, .context = context, .symbols_left = SYMBOLS_MOST, .bytes_left = BYTES_MOST};
+    *objects = (struct hk_program_objects){.linked = false};
     take_object(&search, program, path, &shown, false);
     objects->own_malloc = shown.own_malloc;
     objects->own_free = shown.own_free;
@@ -352,7 +352,7 @@ void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *
     for (unsigned i = 0; i < search.count && search.symbols_left > 0; i++)
         look_at_library(&search, search.names[i]);
     if (search.asked_of_jemalloc)
-        objects->jemalloc_is_served = (search.asked_of_jemalloc & ~served_by(place)) == 0;
+        objects->jemalloc_is_served = (search.asked_of_jemalloc & ~served_by(context)) == 0;
     for (unsigned i = 0; i < search.count; i++)
         free(search.names[i]);
     free(search.run_path);

@@ -25,7 +25,7 @@ enum hk_sanitizer {
     HK_SANITIZERS
 };
 
-struct hk_objects {
+struct hk_program_objects {
     char asks[HK_ALLOCATORS]
              [HK_PROGRAM_ABOUT_BYTES]; /* who asks for that allocator's functions, and which; or "" */
     char holds[HK_ALLOCATORS][HK_PROGRAM_ABOUT_BYTES]; /* which of them the program itself defines; or "" */
@@ -41,8 +41,8 @@ const char *hk_allocator_name(enum hk_allocator allocator);
 
 /* Looks at a program that was read, at path, and at the libraries that it needs, as far as they are found
  * below the place's root. */
-void hk_objects_look(struct hk_objects *objects, const struct hk_program_place *place,
-                     const struct hk_elf *program, const char *path);
+void hk_program_objects_read(struct hk_program_objects *objects, const struct hk_program_context *context,
+                             const struct hk_elf *program, const char *path);
 
 /* Opens a regular file as it is seen inside of root ("": everywhere), without a link leading out of it. A
  * descriptor, or -1 with errno, EISDIR for what is no regular file, which is not opened. */

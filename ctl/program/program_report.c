@@ -28,30 +28,30 @@ static const char *verb(enum hk_program_id id)
     }
 }
 
-static void tell(enum hk_severity severity, bool forced, const char *text)
+static void report(enum hk_severity severity, bool forced, const char *text)
 {
     if (severity == HK_SEVERITY_HARMFUL && !forced)
         hk_error("%s", text);
     else if (severity == HK_SEVERITY_FINE)
-        hk_tell("%s", text);
+        hk_verbose("%s", text);
     else
         hk_warning("%s", text);
 }
 
-bool hk_program_tell(const struct hk_program *program, const char *who, const char *name, bool forced)
+bool hk_program_report(const struct hk_program *program, const char *who, const char *name, bool forced)
 {
     bool script = strcmp(program->path, name) != 0;
     for (unsigned i = 0; i < program->count; i++) {
         enum hk_program_id id = program->found[i].id;
         const struct hk_program_info *info = &hk_program_infos[id];
-        char *said = hk_program_say(program, i), *text = NULL;
+        char *sentence = hk_program_finding_text(program, i), *text = NULL;
         if (asprintf(&text, "%s%s%s%s%s%s: %s\n%s", who ? who : "", who ? ": " : "", name,
-                     script ? ": its interpreter " : "", script ? program->path : "", verb(id), said,
+                     script ? ": its interpreter " : "", script ? program->path : "", verb(id), sentence,
                      info->remedy) < 0)
             text = hk_need(NULL);
-        tell(info->severity, forced, text);
+        report(info->severity, forced, text);
         free(text);
-        free(said);
+        free(sentence);
     }
     return !hk_program_has(program, HK_SEVERITY_HARMFUL);
 }

@@ -18,19 +18,19 @@
 struct class_column {
     const char *key; /* NULL: computed */
     double (*compute)(const cJSON *size_class);
-    struct hk_num (*as_text)(double value);
+    struct hk_quantity_text (*as_text)(double value);
     char title[64];
     unsigned rank;
 };
 
 static double live_bytes(const cJSON *c)
 {
-    return hk_json_number(c, SIZE_KEY) * hk_json_number(c, HK_KEY_DERIVED_CLASS(live_blocks));
+    return hk_json_get_number(c, SIZE_KEY) * hk_json_get_number(c, HK_KEY_DERIVED_CLASS(live_blocks));
 }
 
 static double allocs_per_refill(const cJSON *c)
 {
-    return hk_figures_allocs_per_refill(c, c);
+    return hk_stats_allocs_per_refill(c, c);
 }
 
 static bool ends_with(const char *key, const char *tail)
@@ -51,7 +51,7 @@ static unsigned kind_of(const char *key)
 static void set_title(struct class_column *column, const char *key, bool rate)
 {
     char words[60];
-    hk_figures_words(key, words, sizeof words);
+    hk_stats_key_words(key, words, sizeof words);
     if (ends_with(words, " blocks"))
         words[strlen(words) - strlen(" blocks")] = '\0';
     snprintf(column->title, sizeof column->title, "%s%s", words, rate ? "/s" : "");
@@ -78,13 +78,13 @@ static unsigned add_members(struct class_column *columns, unsigned n, const cJSO
 static unsigned plan(struct class_column *columns, const cJSON *sample)
 {
     unsigned n = 0;
-    columns[n++] = (struct class_column){.key = SIZE_KEY, .as_text = hk_units_plain, .title = "SIZE"};
+    columns[n++] = (struct class_column){.key = SIZE_KEY, .as_text = hk_quantity_plain, .title = "SIZE"};
     columns[n++] = (struct class_column){
-        .compute = live_bytes, .as_text = hk_units_bytes, .title = "LIVE BYTES", .rank = 1};
+        .compute = live_bytes, .as_text = hk_quantity_bytes, .title = "LIVE BYTES", .rank = 1};
     n = add_members(columns, n, sample, 0);
     n = add_members(columns, n, sample, 1);
     columns[n++] = (struct class_column){
-        .compute = allocs_per_refill, .as_text = hk_units_count, .title = "ALLOCS/REFILL", .rank = 2};
+        .compute = allocs_per_refill, .as_text = hk_quantity_count, .title = "ALLOCS/REFILL", .rank = 2};
     n = add_members(columns, n, sample, 2);
     return add_members(columns, n, sample, 3);
 }
@@ -92,20 +92,20 @@ static unsigned plan(struct class_column *columns, const cJSON *sample)
 static void add_row(struct hk_table *table, const struct class_column *columns, unsigned n, const cJSON *c)
 {
     for (unsigned i = 0; i < n; i++) {
-        double value = columns[i].key ? hk_json_number(c, columns[i].key) : columns[i].compute(c);
-        struct hk_num text = columns[i].as_text ? columns[i].as_text(value)
-                                                : hk_units_by_key(columns[i].key, value);
+        double value = columns[i].key ? hk_json_get_number(c, columns[i].key) : columns[i].compute(c);
+        struct hk_quantity_text text = columns[i].as_text ? columns[i].as_text(value)
+                                                          : hk_quantity_by_key(columns[i].key, value);
         hk_table_cell(table, text.s);
     }
 }
 
-void hk_figures_classes(const struct hk_out *out, const cJSON *classes)
+void hk_stats_block_classes(const struct hk_output *out, const cJSON *classes)
 {
     struct class_column *columns = hk_need(calloc(COLUMNS + 4, sizeof *columns));
     struct hk_column titles[COLUMNS + 4];
     const cJSON *c;
     if (hk_json_count(classes) == 0) {
-        hk_out_line(out, HK_STYLE_PLAIN, "no size class has been used yet");
+        hk_output_line(out, HK_STYLE_PLAIN, "no size class has been used yet");
         free(columns);
         return;
     }
@@ -115,6 +115,6 @@ void hk_figures_classes(const struct hk_out *out, const cJSON *classes)
             .title = columns[i].title, .align = HK_ALIGN_RIGHT, .rank = columns[i].rank};
     struct hk_table *table = hk_table_new(titles, n);
     cJSON_ArrayForEach(c, classes) add_row(table, columns, n, c);
-    hk_out_table(out, table, 0);
+    hk_output_table(out, table, 0);
     free(columns);
 }

@@ -16,7 +16,7 @@
 
 static bool sensible(unsigned long width)
 {
-    return width >= HK_OUT_WIDTH_LEAST && width <= HK_OUT_WIDTH_MOST;
+    return width >= HK_OUTPUT_WIDTH_MIN && width <= HK_OUTPUT_WIDTH_MAX;
 }
 
 /* 0: nobody says. */
@@ -40,7 +40,7 @@ static bool wants_color(FILE *file)
     return !refused && isatty(fileno(file));
 }
 
-void hk_out_init(struct hk_out *out, enum hk_json_form json, bool no_color, unsigned width)
+void hk_output_init(struct hk_output *out, enum hk_json_form json, bool no_color, unsigned width)
 {
     unsigned found = find_width(stdout, width);
     out->file = stdout;
@@ -50,7 +50,7 @@ void hk_out_init(struct hk_out *out, enum hk_json_form json, bool no_color, unsi
     out->json = json;
 }
 
-static void print_table(const struct hk_out *out, struct hk_table *table, unsigned indent, bool headless)
+static void print_table(const struct hk_output *out, struct hk_table *table, unsigned indent, bool headless)
 {
     struct hk_table_form form = {
         .width = out->width, .color = out->color, .headless = headless, .indent = indent};
@@ -58,24 +58,24 @@ static void print_table(const struct hk_out *out, struct hk_table *table, unsign
     hk_table_free(table);
 }
 
-void hk_out_table(const struct hk_out *out, struct hk_table *table, unsigned indent)
+void hk_output_table(const struct hk_output *out, struct hk_table *table, unsigned indent)
 {
     print_table(out, table, indent, false);
 }
 
-void hk_out_rows(const struct hk_out *out, struct hk_table *table, unsigned indent)
+void hk_output_rows(const struct hk_output *out, struct hk_table *table, unsigned indent)
 {
     print_table(out, table, indent, true);
 }
 
-void hk_out_line(const struct hk_out *out, enum hk_style style, const char *format, ...)
+void hk_output_line(const struct hk_output *out, enum hk_style style, const char *format, ...)
 {
     va_list values;
     va_start(values, format);
     char *text = hk_format(format, values);
     va_end(values);
-    char *clean = hk_display_clean(text);
-    char *cut = hk_display_elide(clean, out->width, false);
+    char *clean = hk_terminal_text_clean(text);
+    char *cut = hk_terminal_text_elide(clean, out->width, false);
     bool styled = out->color && style != HK_STYLE_PLAIN;
     fprintf(out->file, "%s%s%s\n", styled ? hk_style_begin(style) : "", cut, styled ? hk_style_end : "");
     free(cut);
@@ -83,12 +83,12 @@ void hk_out_line(const struct hk_out *out, enum hk_style style, const char *form
     free(text);
 }
 
-void hk_out_gap(const struct hk_out *out)
+void hk_output_gap(const struct hk_output *out)
 {
     fputc('\n', out->file);
 }
 
-bool hk_out_finish(const struct hk_out *out)
+bool hk_output_finish(const struct hk_output *out)
 {
     errno = 0;
     if (fflush(out->file) == 0 && !ferror(out->file))

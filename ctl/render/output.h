@@ -11,10 +11,10 @@
 #include "shm/base.h"
 
 /* What may be asked for as a width; other values count as not given. */
-#define HK_OUT_WIDTH_LEAST 20u
-#define HK_OUT_WIDTH_MOST  1000u
+#define HK_OUTPUT_WIDTH_MIN 20u
+#define HK_OUTPUT_WIDTH_MAX 1000u
 
-struct hk_out {
+struct hk_output {
     FILE *file;
     unsigned width; /* columns that a line may take; UINT32_MAX where nothing is to be cut */
     unsigned page;  /* columns after which sentences are wrapped */
@@ -25,18 +25,19 @@ struct hk_out {
 /* Prepares standard output. The width is that given (0: not given), else $COLUMNS, else the terminal's. Where
  * none of these is known, for pipes and files, lines have no bound and sentences are wrapped at 80 columns.
  * Colours are used on a terminal that has them, unless no_color or $NO_COLOR says otherwise. */
-void hk_out_init(struct hk_out *out, enum hk_json_form json, bool no_color, unsigned width);
+void hk_output_init(struct hk_output *out, enum hk_json_form json, bool no_color, unsigned width);
 
 /* Prints the table, indented, and frees it. */
-void hk_out_table(const struct hk_out *out, struct hk_table *table, unsigned indent);
+void hk_output_table(const struct hk_output *out, struct hk_table *table, unsigned indent);
 /* The same without its line of titles. */
-void hk_out_rows(const struct hk_out *out, struct hk_table *table, unsigned indent);
+void hk_output_rows(const struct hk_output *out, struct hk_table *table, unsigned indent);
 
 /* A line of its own in a style; cut to the width. */
-void hk_out_line(const struct hk_out *out, enum hk_style style, const char *format, ...) HK_PRINTF(3, 4);
-void hk_out_gap(const struct hk_out *out);
+void hk_output_line(const struct hk_output *out, enum hk_style style, const char *format, ...)
+    HK_PRINTF(3, 4);
+void hk_output_gap(const struct hk_output *out);
 
 /* Flushes. False, and a message on stderr, if anything could not be written. */
-bool hk_out_finish(const struct hk_out *out);
+bool hk_output_finish(const struct hk_output *out);
 
 #endif

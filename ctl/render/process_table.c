@@ -55,24 +55,24 @@ static const struct field fields[] = {
     {"program", PROGRAM, {.title = "PROGRAM", .rank = 17, .narrow = 12, .keep_end = true, .optional = true}},
 };
 
-const char *hk_process_end(const cJSON *process, char *buf, size_t size)
+const char *hk_process_end_text(const cJSON *process, char *buf, size_t size)
 {
-    const cJSON *ended = hk_json_member(process, "ended");
-    const char *how = hk_json_string(ended, "how");
-    const char *state = hk_json_string(process, "state");
+    const cJSON *ended = hk_json_get_member(process, "ended");
+    const char *how = hk_json_get_string(ended, "how");
+    const char *state = hk_json_get_string(process, "state");
     buf[0] = '\0';
     if (cJSON_IsObject(ended))
         snprintf(buf, size, "%s %s ago", how ? how : "ended",
-                 hk_units_duration(hk_json_number(ended, "age_s") * 1e3).s);
+                 hk_quantity_duration(hk_json_get_number(ended, "age_s") * 1e3).s);
     else if (state && strcmp(state, "live") != 0)
         snprintf(buf, size, "%s", state);
     return buf;
 }
 
-const char *hk_process_user(const cJSON *process, char *buf, size_t size)
+const char *hk_process_user_text(const cJSON *process, char *buf, size_t size)
 {
-    const char *user = hk_json_string(process, "user");
-    snprintf(buf, size, "%s", user ? user : hk_units_plain(hk_json_number(process, "uid")).s);
+    const char *user = hk_json_get_string(process, "user");
+    snprintf(buf, size, "%s", user ? user : hk_quantity_plain(hk_json_get_number(process, "uid")).s);
     return buf;
 }
 
@@ -84,8 +84,8 @@ struct line {
 
 static const char *program_of(const cJSON *process)
 {
-    const char *program = hk_json_string(process, "program");
-    return program ? program : hk_json_string(process, "exe"); /* an older daemon's */
+    const char *program = hk_json_get_string(process, "program");
+    return program ? program : hk_json_get_string(process, "exe"); /* an older daemon's */
 }
 
 static void add_cell(struct hk_table *table, const struct field *f, const struct line *line,
@@ -94,30 +94,30 @@ static void add_cell(struct hk_table *table, const struct field *f, const struct
     const cJSON *process = line->process;
     char buf[128];
     const char *text;
-    double number = hk_json_number(process, f->key);
+    double number = hk_json_get_number(process, f->key);
     switch (f->how) {
     case TEXT:
-        text = hk_json_string(process, f->key);
+        text = hk_json_get_string(process, f->key);
         hk_table_cell_styled(table, style, text && text[0] ? text : "-");
         break;
     case USER:
-        hk_table_cell_styled(table, style, hk_process_user(process, buf, sizeof buf));
+        hk_table_cell_styled(table, style, hk_process_user_text(process, buf, sizeof buf));
         break;
     case END:
-        hk_table_cell_styled(table, style, hk_process_end(process, buf, sizeof buf));
+        hk_table_cell_styled(table, style, hk_process_end_text(process, buf, sizeof buf));
         break;
     case PROGRAM:
         text = program_of(process);
         hk_table_cell_styled(table, style, text && text[0] ? text : "-");
         break;
     case COUNT:
-        hk_table_cell_styled(table, style, line->count > 1 ? hk_units_plain(line->count).s : "");
+        hk_table_cell_styled(table, style, line->count > 1 ? hk_quantity_plain(line->count).s : "");
         break;
     case PLAIN:
-        hk_table_cell_styled(table, style, hk_units_plain(number).s);
+        hk_table_cell_styled(table, style, hk_quantity_plain(number).s);
         break;
     case BY_KEY:
-        hk_table_cell_styled(table, style, hk_units_by_key(f->key, number).s);
+        hk_table_cell_styled(table, style, hk_quantity_by_key(f->key, number).s);
         break;
     }
 }
@@ -126,12 +126,12 @@ static void add_cell(struct hk_table *table, const struct field *f, const struct
 
 static bool has_ended(const cJSON *process)
 {
-    return cJSON_IsObject(hk_json_member(process, "ended"));
+    return cJSON_IsObject(hk_json_get_member(process, "ended"));
 }
 
 static double ended_ago(const cJSON *process)
 {
-    return hk_json_number(hk_json_member(process, "ended"), "age_s");
+    return hk_json_get_number(hk_json_get_member(process, "ended"), "age_s");
 }
 
 static bool same_text(const char *a, const char *b)
@@ -145,12 +145,13 @@ static bool alike(const cJSON *a, const cJSON *b)
     static const char *const keys[] = {"comm", "unit", "label"};
     char of_a[96], of_b[96];
     for (unsigned i = 0; i < HK_COUNT_OF(keys); i++) {
-        if (!same_text(hk_json_string(a, keys[i]), hk_json_string(b, keys[i])))
+        if (!same_text(hk_json_get_string(a, keys[i]), hk_json_get_string(b, keys[i])))
             return false;
     }
-    return same_text(hk_json_string(hk_json_member(a, "ended"), "how"),
-                     hk_json_string(hk_json_member(b, "ended"), "how")) &&
-           strcmp(hk_process_user(a, of_a, sizeof of_a), hk_process_user(b, of_b, sizeof of_b)) == 0;
+    return same_text(hk_json_get_string(hk_json_get_member(a, "ended"), "how"),
+                     hk_json_get_string(hk_json_get_member(b, "ended"), "how")) &&
+           strcmp(hk_process_user_text(a, of_a, sizeof of_a), hk_process_user_text(b, of_b, sizeof of_b)) ==
+               0;
 }
 
 /* Whether it ended by exec, and what it became is listed too: one process with one line, the later one's.
@@ -160,11 +161,11 @@ static bool goes_on(const cJSON *process)
 {
     const double slack_s = 2; /* both are whole seconds, and so may each be one off */
     const cJSON *later = process->next;
-    const char *how = hk_json_string(hk_json_member(process, "ended"), "how");
+    const char *how = hk_json_get_string(hk_json_get_member(process, "ended"), "how");
     if (!later || !how || strcmp(how, "exec") != 0 ||
-        hk_json_number(later, "pid") != hk_json_number(process, "pid"))
+        hk_json_get_number(later, "pid") != hk_json_get_number(process, "pid"))
         return false;
-    double began_ago = hk_json_number(later, "age_s") + (has_ended(later) ? ended_ago(later) : 0);
+    double began_ago = hk_json_get_number(later, "age_s") + (has_ended(later) ? ended_ago(later) : 0);
     return !(began_ago + slack_s < ended_ago(process));
 }
 
@@ -212,7 +213,7 @@ static struct line *make_lines(const cJSON *processes, bool folded, unsigned *co
     return lines;
 }
 
-void hk_processes_show(const struct hk_out *out, const cJSON *processes, bool folded)
+void hk_process_table_show(const struct hk_output *out, const cJSON *processes, bool folded)
 {
     struct hk_column columns[HK_COUNT_OF(fields)];
     unsigned count;
@@ -226,5 +227,5 @@ void hk_processes_show(const struct hk_out *out, const cJSON *processes, bool fo
             add_cell(table, &fields[i], &lines[l], style);
     }
     free(lines);
-    hk_out_table(out, table, 0);
+    hk_output_table(out, table, 0);
 }

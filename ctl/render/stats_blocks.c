@@ -16,7 +16,7 @@ static bool ends_with(const char *key, const char *tail)
     return len >= n && strcmp(key + len - n, tail) == 0;
 }
 
-const char *hk_figures_words(const char *key, char *buf, size_t size)
+const char *hk_stats_key_words(const char *key, char *buf, size_t size)
 {
     static const char *const tails[] = {"_total", "_per_s"};
     snprintf(buf, size, "%s", key);
@@ -47,26 +47,26 @@ static void add_part(struct hk_table *table, const char *sign, const char *name,
 {
     hk_table_cell(table, sign);
     hk_table_cell(table, name);
-    hk_table_cell(table, hk_units_bytes_at(bytes, scale).s);
+    hk_table_cell(table, hk_quantity_bytes_at(bytes, scale).s);
     hk_table_cell_styled(table, HK_STYLE_DIM, meaning);
 }
 
-void hk_figures_memory(const struct hk_out *out, const cJSON *gauges, double rss_bytes)
+void hk_stats_block_memory(const struct hk_output *out, const cJSON *gauges, double rss_bytes)
 {
     static const struct hk_column columns[] = {{.title = ""},
                                                {.title = ""},
                                                {.title = "", .align = HK_ALIGN_RIGHT},
                                                {.title = "", .rank = 1, .narrow = 24}};
-    double mapped = hk_json_number(gauges, HK_KEY_PROCESS(mapped_bytes)), sum = 0;
-    double budget = hk_json_number(gauges, HK_KEY_PROCESS(retain_budget_bytes));
-    unsigned scale = hk_units_byte_scale(fmax(mapped, rss_bytes));
+    double mapped = hk_json_get_number(gauges, HK_KEY_PROCESS(mapped_bytes)), sum = 0;
+    double budget = hk_json_get_number(gauges, HK_KEY_PROCESS(retain_budget_bytes));
+    unsigned scale = hk_quantity_byte_scale(fmax(mapped, rss_bytes));
     struct hk_table *table = hk_table_new(columns, HK_COUNT_OF(columns));
     for (unsigned i = 0; i < HK_COUNT_OF(parts); i++) {
-        double bytes = hk_json_number(gauges, parts[i].key);
+        double bytes = hk_json_get_number(gauges, parts[i].key);
         char meaning[96];
         bool has_budget = strcmp(parts[i].key, HK_KEY_PROCESS(retained_bytes)) == 0 && isfinite(budget);
         snprintf(meaning, sizeof meaning, has_budget ? "%s (at most %s)" : "%s", parts[i].meaning,
-                 hk_units_bytes(budget).s);
+                 hk_quantity_bytes(budget).s);
         add_part(table, i ? "+" : "", parts[i].name, bytes, scale, meaning);
         sum += isfinite(bytes) ? bytes : 0;
     }
@@ -77,8 +77,8 @@ void hk_figures_memory(const struct hk_out *out, const cJSON *gauges, double rss
     add_part(table, "=", "mapped", isfinite(mapped) && mapped >= sum ? mapped : sum, scale, "by hakmem");
     if (isfinite(rss_bytes))
         add_part(table, "", "resident (RSS)", rss_bytes, scale, "all of the process, code and stacks too");
-    hk_out_line(out, HK_STYLE_TITLE, "Memory");
-    hk_out_rows(out, table, INDENT);
+    hk_output_line(out, HK_STYLE_TITLE, "Memory");
+    hk_output_rows(out, table, INDENT);
 }
 
 /* ---- counters and gauges ---- */
@@ -115,10 +115,10 @@ static double rate_of(const cJSON *rates, const char *counter, char *key, size_t
 {
     size_t stem = strlen(counter) - (ends_with(counter, "_total") ? strlen("_total") : 0);
     snprintf(key, size, "%.*s_per_s", (int)stem, counter);
-    return hk_json_number(rates, key);
+    return hk_json_get_number(rates, key);
 }
 
-void hk_figures_counters(const struct hk_out *out, const cJSON *totals, const cJSON *rates)
+void hk_stats_block_counters(const struct hk_output *out, const cJSON *totals, const cJSON *rates)
 {
     static const struct hk_column columns[] = {
         {.title = "Counters"},
@@ -135,21 +135,21 @@ void hk_figures_counters(const struct hk_out *out, const cJSON *totals, const cJ
             continue;
         double rate = rate_of(rates, total->string, key, sizeof key);
         char indented[128];
-        snprintf(indented, sizeof indented, "  %s", hk_figures_words(total->string, words, sizeof words));
+        snprintf(indented, sizeof indented, "  %s", hk_stats_key_words(total->string, words, sizeof words));
         hk_table_cell(table, indented);
-        hk_table_cell(table, hk_units_by_key(key, rate).s);
-        hk_table_cell(table, hk_units_by_key(total->string, total->valuedouble).s);
+        hk_table_cell(table, hk_quantity_by_key(key, rate).s);
+        hk_table_cell(table, hk_quantity_by_key(total->string, total->valuedouble).s);
         hk_table_cell_styled(table, HK_STYLE_DIM, meaning_of(total->string));
     }
     if (hk_table_rows(table) == 0) {
         hk_table_free(table);
         return;
     }
-    hk_out_gap(out);
-    hk_out_table(out, table, 0);
-    double served = hk_figures_allocs_per_refill(totals, rates);
+    hk_output_gap(out);
+    hk_output_table(out, table, 0);
+    double served = hk_stats_allocs_per_refill(totals, rates);
     if (isfinite(served))
-        hk_out_line(out, HK_STYLE_PLAIN, "  1 refill for %s allocations", hk_units_count(served).s);
+        hk_output_line(out, HK_STYLE_PLAIN, "  1 refill for %s allocations", hk_quantity_count(served).s);
 }
 
 /* Whether the sum above shows it, or it says nothing to people. */
@@ -165,7 +165,7 @@ static bool is_shown_elsewhere(const char *key)
            (info && info->unit == HK_UNIT_NANOSECONDS);
 }
 
-void hk_figures_gauges(const struct hk_out *out, const cJSON *gauges)
+void hk_stats_block_gauges(const struct hk_output *out, const cJSON *gauges)
 {
     static const struct hk_column columns[] = {
         {.title = "Gauges"},
@@ -179,27 +179,27 @@ void hk_figures_gauges(const struct hk_out *out, const cJSON *gauges)
         char words[96], indented[128];
         if (!cJSON_IsNumber(gauge) || gauge->valuedouble == 0 || is_shown_elsewhere(gauge->string))
             continue;
-        snprintf(indented, sizeof indented, "  %s", hk_figures_words(gauge->string, words, sizeof words));
+        snprintf(indented, sizeof indented, "  %s", hk_stats_key_words(gauge->string, words, sizeof words));
         hk_table_cell(table, indented);
-        hk_table_cell(table, hk_units_by_key(gauge->string, gauge->valuedouble).s);
+        hk_table_cell(table, hk_quantity_by_key(gauge->string, gauge->valuedouble).s);
         hk_table_cell_styled(table, HK_STYLE_DIM, meaning_of(gauge->string));
     }
     if (hk_table_rows(table) == 0) {
         hk_table_free(table);
         return;
     }
-    hk_out_gap(out);
-    hk_out_table(out, table, 0);
+    hk_output_gap(out);
+    hk_output_table(out, table, 0);
 }
 
-double hk_figures_allocs_per_refill(const cJSON *totals, const cJSON *rates)
+double hk_stats_allocs_per_refill(const cJSON *totals, const cJSON *rates)
 {
     char key[96];
     double refills = rate_of(rates, HK_KEY_CLASS(refills_total), key, sizeof key);
     double allocs = rate_of(rates, HK_KEY_CLASS(allocs_total), key, sizeof key);
     if (!(refills > 0) || !isfinite(allocs)) {
-        refills = hk_json_number(totals, HK_KEY_CLASS(refills_total));
-        allocs = hk_json_number(totals, HK_KEY_CLASS(allocs_total));
+        refills = hk_json_get_number(totals, HK_KEY_CLASS(refills_total));
+        allocs = hk_json_get_number(totals, HK_KEY_CLASS(allocs_total));
     }
     return refills > 0 ? allocs / refills : NAN;
 }

@@ -10,21 +10,21 @@
 #include "ctl/render/output.h"
 
 /* Where the memory is, as a sum. rss_bytes: NAN where it is not known. */
-void hk_figures_memory(const struct hk_out *out, const cJSON *gauges, double rss_bytes);
+void hk_stats_block_memory(const struct hk_output *out, const cJSON *gauges, double rss_bytes);
 
 /* Totals and rates; those that never counted are left out. */
-void hk_figures_counters(const struct hk_out *out, const cJSON *totals, const cJSON *rates);
+void hk_stats_block_counters(const struct hk_output *out, const cJSON *totals, const cJSON *rates);
 
 /* What gauges the sum does not show, where not 0. */
-void hk_figures_gauges(const struct hk_out *out, const cJSON *gauges);
+void hk_stats_block_gauges(const struct hk_output *out, const cJSON *gauges);
 
 /* A line for each size class. */
-void hk_figures_classes(const struct hk_out *out, const cJSON *classes);
+void hk_stats_block_classes(const struct hk_output *out, const cJSON *classes);
 
 /* Allocations that one refill serves, now, or since the start where nothing happens now. NAN: none yet. */
-double hk_figures_allocs_per_refill(const cJSON *totals, const cJSON *rates);
+double hk_stats_allocs_per_refill(const cJSON *totals, const cJSON *rates);
 
 /* A key as words: "big_allocs_total" to "big allocs". Returns buf. */
-const char *hk_figures_words(const char *key, char *buf, size_t size);
+const char *hk_stats_key_words(const char *key, char *buf, size_t size);
 
 #endif

@@ -31,7 +31,7 @@ static const struct field fields[] = {
     {RATE, "refills_per_s", "REFILLS", 2, true, true},
 };
 
-const char *hk_time_now(char *buf, size_t size)
+const char *hk_local_time_text(char *buf, size_t size)
 {
     struct tm local;
     time_t now = time(NULL);
@@ -41,7 +41,7 @@ const char *hk_time_now(char *buf, size_t size)
 }
 
 /* Columns keep a width of their own, so that lines printed one by one stay below each other. */
-static void print_line(const struct hk_out *out, const cJSON *object, bool host, bool titles)
+static void print_line(const struct hk_output *out, const cJSON *object, bool host, bool titles)
 {
     struct hk_column columns[HK_COUNT_OF(fields) + 2];
     const struct field *shown[HK_COUNT_OF(fields)];
@@ -58,25 +58,26 @@ static void print_line(const struct hk_out *out, const cJSON *object, bool host,
     }
     columns[n + 1] = (struct hk_column){.title = "ALLOCS/REFILL", .align = HK_ALIGN_RIGHT, .rank = 8};
     struct hk_table *table = hk_table_new(columns, n + 2);
-    const cJSON *totals = hk_json_member(object, "totals"), *rates = hk_json_member(object, "rates");
-    const cJSON *const places[] = {object, hk_json_member(object, "gauges"), rates};
-    hk_table_cell(table, hk_time_now(now, sizeof now));
+    const cJSON *totals = hk_json_get_member(object, "totals"), *rates = hk_json_get_member(object, "rates");
+    const cJSON *const objects[] = {object, hk_json_get_member(object, "gauges"), rates};
+    hk_table_cell(table, hk_local_time_text(now, sizeof now));
     for (unsigned i = 0; i < n; i++)
         hk_table_cell(
-            table, hk_units_by_key(shown[i]->key, hk_json_number(places[shown[i]->where], shown[i]->key)).s);
-    hk_table_cell(table, hk_units_count(hk_figures_allocs_per_refill(totals, rates)).s);
+            table,
+            hk_quantity_by_key(shown[i]->key, hk_json_get_number(objects[shown[i]->where], shown[i]->key)).s);
+    hk_table_cell(table, hk_quantity_count(hk_stats_allocs_per_refill(totals, rates)).s);
     if (titles)
-        hk_out_table(out, table, 0);
+        hk_output_table(out, table, 0);
     else
-        hk_out_rows(out, table, 0);
+        hk_output_rows(out, table, 0);
 }
 
-void hk_line_process(const struct hk_out *out, const cJSON *process, bool titles)
+void hk_stats_line_process(const struct hk_output *out, const cJSON *process, bool titles)
 {
     print_line(out, process, false, titles);
 }
 
-void hk_line_host(const struct hk_out *out, const cJSON *host, bool titles)
+void hk_stats_line_host(const struct hk_output *out, const cJSON *host, bool titles)
 {
     print_line(out, host, true, titles);
 }

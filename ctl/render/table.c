@@ -18,7 +18,7 @@ struct cell {
 struct column {
     struct hk_column spec; /* title owned */
     unsigned natural;      /* width of the widest cell or title */
-    bool says;             /* some cell says something */
+    bool has_text;         /* some cell says something */
 };
 
 struct hk_table {
@@ -48,8 +48,8 @@ struct hk_table *hk_table_new(const struct hk_column *columns, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct column *c = &t->columns[i];
         c->spec = columns[i];
-        c->spec.title = hk_display_clean(columns[i].title);
-        c->natural = hk_display_width(c->spec.title);
+        c->spec.title = hk_terminal_text_clean(columns[i].title);
+        c->natural = hk_terminal_text_width(c->spec.title);
         if (c->natural < columns[i].wide)
             c->natural = columns[i].wide;
     }
@@ -72,12 +72,12 @@ void hk_table_cell_styled(struct hk_table *table, enum hk_style style, const cha
     table->cells = hk_grow(table->cells, table->cell_count, &table->cell_capacity, sizeof *table->cells);
     struct column *column = &table->columns[table->cell_count % table->column_count];
     struct cell *cell = &table->cells[table->cell_count++];
-    cell->text = hk_display_clean(text);
-    cell->width = hk_display_width(cell->text);
+    cell->text = hk_terminal_text_clean(text);
+    cell->width = hk_terminal_text_width(cell->text);
     cell->style = style;
     if (column->natural < cell->width)
         column->natural = cell->width;
-    column->says |= cell->text[0] != '\0' && strcmp(cell->text, "-") != 0;
+    column->has_text |= cell->text[0] != '\0' && strcmp(cell->text, "-") != 0;
 }
 
 void hk_table_cell(struct hk_table *table, const char *text)
@@ -160,12 +160,12 @@ static void widen(const struct hk_table *t, struct layout *layout, unsigned widt
     }
 }
 
-static struct layout lay_out(const struct hk_table *t, unsigned width)
+static struct layout make_layout(const struct hk_table *t, unsigned width)
 {
     struct layout layout = {.widths = hk_need(calloc(t->column_count, sizeof *layout.widths)), .total = 0};
     for (unsigned i = 0; i < t->column_count; i++) {
         const struct column *c = &t->columns[i];
-        layout.widths[i] = c->spec.optional && !c->says ? 0 : least_width(c);
+        layout.widths[i] = c->spec.optional && !c->has_text ? 0 : least_width(c);
     }
     sum_up(&layout, t->column_count);
     while (layout.total > width && drop_one(t, &layout))
@@ -191,17 +191,17 @@ static void print_text(FILE *out, const char *text, enum hk_style style, bool co
 
 /* Blanks are owed rather than printed, so that none end a line. */
 static unsigned print_cell(FILE *out, const struct cell *cell, const struct hk_column *spec, unsigned width,
-                           unsigned owed, bool color)
+                           unsigned pending, bool color)
 {
-    char *cut = hk_display_elide(cell->text, width, spec->keep_end);
-    unsigned taken = hk_display_width(cut);
+    char *cut = hk_terminal_text_elide(cell->text, width, spec->keep_end);
+    unsigned taken = hk_terminal_text_width(cut);
     unsigned before = spec->align == HK_ALIGN_RIGHT ? width - taken : 0;
     unsigned after = width - taken - before;
     if (taken == 0) {
         free(cut);
-        return owed + width;
+        return pending + width;
     }
-    print_blanks(out, owed + before);
+    print_blanks(out, pending + before);
     print_text(out, cut, cell->style, color);
     free(cut);
     return after;
@@ -210,14 +210,14 @@ static unsigned print_cell(FILE *out, const struct cell *cell, const struct hk_c
 static void print_row(const struct hk_table *t, FILE *out, const struct layout *layout,
                       const struct cell *row, const struct hk_table_form *form)
 {
-    unsigned owed = form->indent;
+    unsigned pending = form->indent;
     bool first = true;
     for (unsigned i = 0; i < t->column_count; i++) {
         if (layout->widths[i] == 0)
             continue;
-        owed += first ? 0 : GAP;
+        pending += first ? 0 : GAP;
         first = false;
-        owed = print_cell(out, &row[i], &t->columns[i].spec, layout->widths[i], owed, form->color);
+        pending = print_cell(out, &row[i], &t->columns[i].spec, layout->widths[i], pending, form->color);
     }
     fputc('\n', out);
 }
@@ -228,7 +228,8 @@ static void print_titles(const struct hk_table *t, FILE *out, const struct layou
     struct cell *titles = hk_need(calloc(t->column_count, sizeof *titles));
     for (unsigned i = 0; i < t->column_count; i++) {
         char *title = (char *)(uintptr_t)t->columns[i].spec.title;
-        titles[i] = (struct cell){.text = title, .width = hk_display_width(title), .style = HK_STYLE_TITLE};
+        titles[i] = (struct cell){
+            .text = title, .width = hk_terminal_text_width(title), .style = HK_STYLE_TITLE};
     }
     print_row(t, out, layout, titles, form);
     free(titles);
@@ -236,8 +237,8 @@ static void print_titles(const struct hk_table *t, FILE *out, const struct layou
 
 void hk_table_print(const struct hk_table *table, FILE *out, const struct hk_table_form *form)
 {
-    unsigned room = form->width > form->indent ? form->width - form->indent : 0;
-    struct layout layout = lay_out(table, room);
+    unsigned width = form->width > form->indent ? form->width - form->indent : 0;
+    struct layout layout = make_layout(table, width);
     if (!form->headless)
         print_titles(table, out, &layout, form);
     for (unsigned i = 0; i < hk_table_rows(table); i++)

@@ -144,10 +144,10 @@ static int open_path(const char *root, const char *path, bool make)
 }
 
 /* Opens the directory that has, or is to have, the units' drop-in directories; path is where the file is. */
-static int open_units(const struct hk_units_of *of, const char *unit, bool make, char *path)
+static int open_units(const struct hk_service_scope *scope, const char *unit, bool make, char *path)
 {
     char dir[PATH_MAX];
-    if (!hk_service_dir(of, 0, dir, sizeof dir)) {
+    if (!hk_service_dir(scope, 0, dir, sizeof dir)) {
         snprintf(path, PATH_MAX, "the units of a user without HOME");
         errno = ENOENT;
         return -1;
@@ -157,7 +157,7 @@ static int open_units(const struct hk_units_of *of, const char *unit, bool make,
         errno = ENAMETOOLONG;
         return -1;
     }
-    return open_path(of->root, dir + strlen(of->root), make);
+    return open_path(scope->root, dir + strlen(scope->root), make);
 }
 
 /* ---- the file ---- */
@@ -272,15 +272,15 @@ static void remove_empty(int units, const char *name)
     errno = error;
 }
 
-enum hk_drop_in_result hk_drop_in_write(const struct hk_units_of *of, const char *unit, const char *text,
-                                        char *path)
+enum hk_drop_in_result hk_drop_in_write(const struct hk_service_scope *scope, const char *unit,
+                                        const char *text, char *path)
 {
     char name[HK_SERVICE_NAME_BYTES + 2];
-    int units = open_units(of, unit, true, path), dir = -1;
+    int units = open_units(scope, unit, true, path), dir = -1;
     enum hk_drop_in_result result = HK_DROP_IN_FAILED;
     snprintf(name, sizeof name, "%s.d", unit);
     if (units >= 0)
-        dir = open_below(units, name, of->root[0] == '\0', true);
+        dir = open_below(units, name, scope->root[0] == '\0', true);
     if (dir >= 0)
         result = write_in(dir, text);
     if (dir >= 0 && result == HK_DROP_IN_FAILED)
@@ -289,13 +289,13 @@ enum hk_drop_in_result hk_drop_in_write(const struct hk_units_of *of, const char
     return result;
 }
 
-enum hk_drop_in_result hk_drop_in_remove(const struct hk_units_of *of, const char *unit, char *path)
+enum hk_drop_in_result hk_drop_in_remove(const struct hk_service_scope *scope, const char *unit, char *path)
 {
     char name[HK_SERVICE_NAME_BYTES + 2];
-    int units = open_units(of, unit, false, path), dir = -1;
+    int units = open_units(scope, unit, false, path), dir = -1;
     snprintf(name, sizeof name, "%s.d", unit);
     if (units >= 0)
-        dir = open_below(units, name, of->root[0] == '\0', false);
+        dir = open_below(units, name, scope->root[0] == '\0', false);
     if (dir < 0) {
         bool none = errno == ENOENT;
         close_all(units, dir);

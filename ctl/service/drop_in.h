@@ -31,10 +31,10 @@ enum hk_drop_in_result {
 };
 
 /* Puts the text into the unit's directory, which is made; path (PATH_MAX) is where. */
-enum hk_drop_in_result hk_drop_in_write(const struct hk_units_of *of, const char *unit, const char *text,
-                                        char *path);
+enum hk_drop_in_result hk_drop_in_write(const struct hk_service_scope *scope, const char *unit,
+                                        const char *text, char *path);
 
 /* Takes it away, and the unit's directory if that is empty then. */
-enum hk_drop_in_result hk_drop_in_remove(const struct hk_units_of *of, const char *unit, char *path);
+enum hk_drop_in_result hk_drop_in_remove(const struct hk_service_scope *scope, const char *unit, char *path);
 
 #endif

@@ -44,25 +44,25 @@ static bool home_dir(unsigned index, char *buf, size_t size)
     return len > 0 && (size_t)len < size;
 }
 
-const char *hk_service_dir(const struct hk_units_of *of, unsigned index, char *buf, size_t size)
+const char *hk_service_dir(const struct hk_service_scope *scope, unsigned index, char *buf, size_t size)
 {
-    if (of->user && index < 2)
+    if (scope->user && index < 2)
         return home_dir(index, buf, size) ? buf : NULL;
-    index -= of->user ? 2 : 0;
-    if (index >= (of->user ? HK_COUNT_OF(user_dirs) : HK_COUNT_OF(system_dirs)))
+    index -= scope->user ? 2 : 0;
+    if (index >= (scope->user ? HK_COUNT_OF(user_dirs) : HK_COUNT_OF(system_dirs)))
         return NULL;
-    int len = snprintf(buf, size, "%s%s", of->root, of->user ? user_dirs[index] : system_dirs[index]);
+    int len = snprintf(buf, size, "%s%s", scope->root, scope->user ? user_dirs[index] : system_dirs[index]);
     return len > 0 && (size_t)len < size ? buf : NULL;
 }
 
 /* ---- by its files ---- */
 
 /* The first directory that has the name, as a path; false where none has. */
-static bool find_file(const struct hk_units_of *of, const char *name, char *path, size_t size)
+static bool find_file(const struct hk_service_scope *scope, const char *name, char *path, size_t size)
 {
     char dir[PATH_MAX];
     struct stat st;
-    for (unsigned i = 0; hk_service_dir(of, i, dir, sizeof dir); i++) {
+    for (unsigned i = 0; hk_service_dir(scope, i, dir, sizeof dir); i++) {
         int len = snprintf(path, size, "%s/%s", dir, name);
         if (len > 0 && (size_t)len < size && lstat(path, &st) == 0)
             return true;
@@ -92,12 +92,13 @@ static bool follow_alias(const char *target, char name[HK_SERVICE_NAME_BYTES])
 
 /* The unit's file, aliases resolved; masked where it is linked to /dev/null or empty. False: there is none.
  */
-static bool find_fragment(struct hk_service *unit, const struct hk_units_of *of, char *path, size_t size)
+static bool find_fragment(struct hk_service *unit, const struct hk_service_scope *scope, char *path,
+                          size_t size)
 {
     char template[HK_SERVICE_NAME_BYTES], target[PATH_MAX - 1], linked[PATH_MAX];
     for (unsigned i = 0; i < ALIASES; i++) {
-        bool found = find_file(of, unit->name, path, size) ||
-                     (hk_service_template(unit->name, template) && find_file(of, template, path, size));
+        bool found = find_file(scope, unit->name, path, size) ||
+                     (hk_service_template(unit->name, template) && find_file(scope, template, path, size));
         if (!found)
             return false;
         ssize_t n = readlink(path, target, sizeof target - 1);
@@ -110,7 +111,7 @@ static bool find_fragment(struct hk_service *unit, const struct hk_units_of *of,
         }
         if (follow_alias(target, unit->name))
             continue;
-        if (target[0] == '/' && (size_t)snprintf(linked, sizeof linked, "%s%s", of->root, target) < size)
+        if (target[0] == '/' && (size_t)snprintf(linked, sizeof linked, "%s%s", scope->root, target) < size)
             snprintf(path, size, "%s", linked);
         break;
     }
@@ -140,10 +141,10 @@ static bool has_base(const struct drop_ins *list, const char *name)
 }
 
 /* Adds what is in NAME.d of every directory; of files of one name the first counts. */
-static void gather(struct drop_ins *list, const struct hk_units_of *of, const char *name)
+static void gather(struct drop_ins *list, const struct hk_service_scope *scope, const char *name)
 {
     char dir[PATH_MAX], path[PATH_MAX];
-    for (unsigned i = 0; hk_service_dir(of, i, dir, sizeof dir); i++) {
+    for (unsigned i = 0; hk_service_dir(scope, i, dir, sizeof dir); i++) {
         if ((size_t)snprintf(path, sizeof path, "%s/%s.d", dir, name) >= sizeof path)
             continue;
         DIR *stream = opendir(path);
@@ -170,43 +171,44 @@ static int by_base(const void *a, const void *b)
 
 /* Those of its name, of its template, of the beginnings of its name that end in a dash, and of all services.
  */
-static void gather_all(struct drop_ins *list, const struct hk_service *unit, const struct hk_units_of *of)
+static void gather_all(struct drop_ins *list, const struct hk_service *unit,
+                       const struct hk_service_scope *scope)
 {
     char part[HK_SERVICE_NAME_BYTES + 16];
-    gather(list, of, unit->name);
+    gather(list, scope, unit->name);
     if (hk_service_template(unit->name, part) && strcmp(part, unit->name) != 0)
-        gather(list, of, part);
+        gather(list, scope, part);
     for (size_t len = strcspn(unit->name, "@") - 1; len > 0; len--) {
         if (unit->name[len - 1] != '-' || strcmp(unit->name + len, ".service") == 0)
             continue;
         snprintf(part, sizeof part, "%.*s.service", (int)len, unit->name);
-        gather(list, of, part);
+        gather(list, scope, part);
     }
-    gather(list, of, "service");
+    gather(list, scope, "service");
 }
 
-static bool has_init_script(const struct hk_service *unit, const struct hk_units_of *of)
+static bool has_init_script(const struct hk_service *unit, const struct hk_service_scope *scope)
 {
     char path[PATH_MAX + HK_SERVICE_NAME_BYTES];
     int stem = (int)(strlen(unit->name) - strlen(".service"));
-    snprintf(path, sizeof path, "%s" INIT_SCRIPTS "/%.*s", of->root, stem, unit->name);
-    return !of->user && access(path, X_OK) == 0;
+    snprintf(path, sizeof path, "%s" INIT_SCRIPTS "/%.*s", scope->root, stem, unit->name);
+    return !scope->user && access(path, X_OK) == 0;
 }
 
-static void read_by_files(struct hk_service *unit, const struct hk_units_of *of)
+static void read_by_files(struct hk_service *unit, const struct hk_service_scope *scope)
 {
     char path[PATH_MAX];
     struct drop_ins list = {0};
-    bool found = find_fragment(unit, of, path, sizeof path);
+    bool found = find_fragment(unit, scope, path, sizeof path);
     if (!found)
-        unit->state = has_init_script(unit, of) ? HK_SERVICE_FOUND : HK_SERVICE_MISSING;
+        unit->state = has_init_script(unit, scope) ? HK_SERVICE_FOUND : HK_SERVICE_MISSING;
     else if (unit->state != HK_SERVICE_MASKED)
-        hk_service_add_file(unit, of, path);
-    gather_all(&list, unit, of);
+        hk_service_add_file(unit, scope, path);
+    gather_all(&list, unit, scope);
     if (list.count)
         qsort(list.paths, list.count, sizeof *list.paths, by_base);
     for (size_t i = 0; i < list.count; i++) {
-        hk_service_add_file(unit, of, list.paths[i]);
+        hk_service_add_file(unit, scope, list.paths[i]);
         free(list.paths[i]);
     }
     free(list.paths);
@@ -224,11 +226,11 @@ static void name_to_ask(const char *name, char buf[HK_SERVICE_NAME_BYTES + 8])
         snprintf(buf, HK_SERVICE_NAME_BYTES + 8, "%s", name);
 }
 
-static char *ask(const struct hk_units_of *of, const char *name)
+static char *ask(const struct hk_service_scope *scope, const char *name)
 {
     char whom[HK_SERVICE_NAME_BYTES + 8];
     const char *argv[] = {
-        "systemctl", of->user ? "--user" : "--system",
+        "systemctl", scope->user ? "--user" : "--system",
         "show",      "--property=LoadState,ActiveState,Id,FragmentPath,DropInPaths,SystemCallFilter",
         "--",        whom,
         NULL};
@@ -285,24 +287,24 @@ static void take_line(struct hk_service *unit, const char *line, struct answer *
 }
 
 /* Its files, as systemd lists them; of the system call filter what systemd made of it, groups resolved. */
-static bool read_by_asking(struct hk_service *unit, const struct hk_units_of *of)
+static bool read_by_asking(struct hk_service *unit, const struct hk_service_scope *scope)
 {
-    char *text = ask(of, unit->name), path[PATH_MAX], *rest = NULL;
+    char *text = ask(scope, unit->name), path[PATH_MAX], *rest = NULL;
     struct answer answer = {.fragment = "", .drop_ins = ""};
     if (!text)
         return false;
     unit->answered = true;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         take_line(unit, line, &answer);
-    if (unit->state == HK_SERVICE_MISSING && find_fragment(unit, of, path, sizeof path)) {
+    if (unit->state == HK_SERVICE_MISSING && find_fragment(unit, scope, path, sizeof path)) {
         /* A file that systemd has not read yet. */
         unit->state = unit->state == HK_SERVICE_MASKED ? HK_SERVICE_MASKED : HK_SERVICE_FOUND;
-        hk_service_add_file(unit, of, path);
+        hk_service_add_file(unit, scope, path);
     }
     if (answer.fragment[0] == '/' && unit->state == HK_SERVICE_FOUND)
-        hk_service_add_file(unit, of, answer.fragment);
+        hk_service_add_file(unit, scope, answer.fragment);
     while (hk_unit_file_word(&answer.drop_ins, path, sizeof path))
-        hk_service_add_file(unit, of, path);
+        hk_service_add_file(unit, scope, path);
     if (answer.filter) {
         hk_service_set(unit, HK_SERVICE_SYSTEM_CALL_FILTER, answer.filter);
         unit->filter_expanded = true;
@@ -311,13 +313,13 @@ static bool read_by_asking(struct hk_service *unit, const struct hk_units_of *of
     return true;
 }
 
-void hk_service_read(struct hk_service *unit, const struct hk_units_of *of, const char *name)
+void hk_service_read(struct hk_service *unit, const struct hk_service_scope *scope, const char *name)
 {
     *unit = (struct hk_service){.state = HK_SERVICE_FOUND, .active = true};
     snprintf(unit->name, sizeof unit->name, "%s", name);
-    if (of->root[0] || !read_by_asking(unit, of))
-        read_by_files(unit, of);
-    hk_service_add_environment_files(unit, of);
+    if (scope->root[0] || !read_by_asking(unit, scope))
+        read_by_files(unit, scope);
+    hk_service_add_environment_files(unit, scope);
 }
 
 void hk_service_free(struct hk_service *unit)

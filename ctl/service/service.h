@@ -15,7 +15,7 @@
 #define HK_DROP_IN_NAME "50-hakmem.conf"
 
 /* Whose units. */
-struct hk_units_of {
+struct hk_service_scope {
     const char *root; /* "" or the directory of a system that is not running, without a slash at the end */
     bool user;        /* the caller's own manager; not with a root */
 };
@@ -60,12 +60,12 @@ struct hk_service {
 };
 
 /* Finds out about the service of a name that hk_service_name() made. Free with hk_service_free(). */
-void hk_service_read(struct hk_service *unit, const struct hk_units_of *of, const char *name);
+void hk_service_read(struct hk_service *unit, const struct hk_service_scope *scope, const char *name);
 void hk_service_free(struct hk_service *unit);
 
 /* The directories of units and of what generators made, the first of them the one that drop-ins are written
  * to; each below root where there is one. The text is in buf. NULL behind the last, or where it does not fit
  * (no home). */
-const char *hk_service_dir(const struct hk_units_of *of, unsigned index, char *buf, size_t size);
+const char *hk_service_dir(const struct hk_service_scope *scope, unsigned index, char *buf, size_t size);
 
 #endif

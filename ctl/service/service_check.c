@@ -18,7 +18,7 @@
 /* A unit and what the service needs to reach. */
 struct check {
     const struct hk_service *unit;
-    const struct hk_units_of *of;
+    const struct hk_service_scope *scope;
     const char *library, *runtime_dir;
     bool forced;
 };
@@ -44,30 +44,30 @@ static char *list_calls(uint64_t mask)
     return hk_need(text);
 }
 
-static uint64_t calls_for(enum hk_syscall_why why)
+static uint64_t calls_for(enum hk_syscall_purpose why)
 {
     uint64_t mask = 0;
     for (unsigned i = 0; i < hk_syscall_count(); i++)
-        mask |= hk_syscall_why(i) == why ? UINT64_C(1) << i : 0;
+        mask |= hk_syscall_purpose(i) == why ? UINT64_C(1) << i : 0;
     return mask;
 }
 
 static const char *what_is_lost(uint64_t refused)
 {
-    if (refused & calls_for(HK_WHY_MEMORY))
+    if (refused & calls_for(HK_SYSCALL_FOR_MEMORY))
         return "it gives less memory back, or none";
-    return refused & calls_for(HK_WHY_HELLO) ? "it will not be seen, nor can it be tuned"
-                                             : "messages on misuse, or /etc/hakmem/tune, are missing";
+    return refused & calls_for(HK_SYSCALL_FOR_HELLO) ? "it will not be seen, nor can it be tuned"
+                                                     : "messages on misuse, or /etc/hakmem/tune, are missing";
 }
 
 static bool check_calls(const struct check *check)
 {
     const struct hk_service *unit = check->unit;
     const char *filter = unit->values[HK_SERVICE_SYSTEM_CALL_FILTER];
-    struct hk_filtered filtered = hk_syscall_filter(filter, unit->filter_expanded,
-                                                    unit->values[HK_SERVICE_SYSTEM_CALL_ERROR]);
-    filtered.killed &= ~calls_for(HK_WHY_OLD);
-    filtered.refused &= ~calls_for(HK_WHY_OLD);
+    struct hk_syscall_filter_result filtered = hk_syscall_filter(filter, unit->filter_expanded,
+                                                                 unit->values[HK_SERVICE_SYSTEM_CALL_ERROR]);
+    filtered.killed &= ~calls_for(HK_SYSCALL_FOR_OLD);
+    filtered.refused &= ~calls_for(HK_SYSCALL_FOR_OLD);
     char *killed = list_calls(filtered.killed), *refused = list_calls(filtered.refused);
     if (filtered.unknown)
         warn(
@@ -192,7 +192,7 @@ static const char *hidden_by(const struct check *check, const char *path)
         return "RootImage=";
     const char *root = last_of(values[HK_SERVICE_ROOT_DIRECTORY]);
     char inside[2 * PATH_MAX];
-    snprintf(inside, sizeof inside, "%s%s%s", check->of->root, root ? root : "", path);
+    snprintf(inside, sizeof inside, "%s%s%s", check->scope->root, root ? root : "", path);
     return root && strcmp(root, "/") != 0 && access(inside, F_OK) != 0 ? "RootDirectory=" : NULL;
 }
 
@@ -226,7 +226,7 @@ static void check_paths(const struct check *check)
              !covers(values[HK_SERVICE_EXEC], check->library))
         hk_warning("%s: its NoExecPaths= forbids to load %s\nto mend it, add to the unit: ExecPaths=%s",
                    check->unit->name, check->library, check->library);
-    else if (!is_for_all(check->of->root, check->library))
+    else if (!is_for_all(check->scope->root, check->library))
         hk_warning("%s: %s cannot be read by every user: where the service's cannot, it runs without hakmem",
                    check->unit->name, check->library);
     by = hidden_by(check, check->runtime_dir);
@@ -247,13 +247,14 @@ struct programs {
 static void check_program(void *arg, const char *name, const struct hk_program *program)
 {
     struct programs *programs = arg;
-    programs->harmed |= !hk_program_tell(program, programs->check->unit->name, name, programs->check->forced);
+    programs->harmed |= !hk_program_report(program, programs->check->unit->name, name,
+                                           programs->check->forced);
 }
 
 static bool check_programs(const struct check *check)
 {
     struct programs programs = {.check = check};
-    hk_service_each_program(check->unit, check->of, check->library, check_program, &programs);
+    hk_service_each_program(check->unit, check->scope, check->library, check_program, &programs);
     return !programs.harmed;
 }
 
@@ -272,11 +273,11 @@ static void check_preload(const struct check *check)
         warn(check, "its UnsetEnvironment= takes LD_PRELOAD away: it would run without hakmem");
 }
 
-bool hk_service_check(const struct hk_service *unit, const struct hk_units_of *of, const char *library,
-                      const char *runtime_dir, bool forced)
+bool hk_service_check(const struct hk_service *unit, const struct hk_service_scope *scope,
+                      const char *library, const char *runtime_dir, bool forced)
 {
     const struct check check = {
-        .unit = unit, .of = of, .library = library, .runtime_dir = runtime_dir, .forced = forced};
+        .unit = unit, .scope = scope, .library = library, .runtime_dir = runtime_dir, .forced = forced};
     if (unit->state == HK_SERVICE_MISSING)
         warn(&check, "there is no such service here; it will run on hakmem once there is");
     else if (unit->state == HK_SERVICE_MASKED)

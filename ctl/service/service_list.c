@@ -57,11 +57,11 @@ static void sort_each_once(struct hk_service_names *names)
     names->count = kept;
 }
 
-void hk_service_names_read(struct hk_service_names *names, const struct hk_units_of *of, bool enabled)
+void hk_service_names_read(struct hk_service_names *names, const struct hk_service_scope *scope, bool enabled)
 {
     char dir[PATH_MAX];
     *names = (struct hk_service_names){0};
-    for (unsigned i = 0; hk_service_dir(of, i, dir, sizeof dir); i++) {
+    for (unsigned i = 0; hk_service_dir(scope, i, dir, sizeof dir); i++) {
         DIR *stream = opendir(dir);
         const struct dirent *entry;
         while (stream && (entry = readdir(stream)) != NULL)
@@ -87,12 +87,13 @@ static size_t stem_len(const char *name)
     return at ? (size_t)(at + 1 - name) : strlen(name) - strlen(SUFFIX);
 }
 
-bool hk_service_nearest(const struct hk_units_of *of, const char *name, char buf[HK_SERVICE_NAME_BYTES])
+bool hk_service_nearest(const struct hk_service_scope *scope, const char *name,
+                        char buf[HK_SERVICE_NAME_BYTES])
 {
     struct hk_service_names names;
     const char *near;
     size_t len = stem_len(name);
-    hk_service_names_read(&names, of, false);
+    hk_service_names_read(&names, scope, false);
     for (size_t i = 0; i < names.count; i++)
         names.all[i][stem_len(names.all[i])] = '\0';
     bool found = hk_nearest(name, len, (const char *const *)names.all, (unsigned)names.count, &near, 1) == 1;

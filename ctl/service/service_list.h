@@ -16,13 +16,15 @@ struct hk_service_names {
 
 /* Fills names with the services that have a unit file or, with enabled, a drop-in of ours. Always call
  * hk_service_names_free() afterwards. */
-void hk_service_names_read(struct hk_service_names *names, const struct hk_units_of *of, bool enabled);
+void hk_service_names_read(struct hk_service_names *names, const struct hk_service_scope *scope,
+                           bool enabled);
 
 /* Frees what hk_service_names_read() allocated, and empties names. */
 void hk_service_names_free(struct hk_service_names *names);
 
 /* Finds the service that a whole name was probably meant to be (shm/nearest.h says what is near), and writes
  * its whole name into buf. An instance keeps its instance name. False where none is near. */
-bool hk_service_nearest(const struct hk_units_of *of, const char *name, char buf[HK_SERVICE_NAME_BYTES]);
+bool hk_service_nearest(const struct hk_service_scope *scope, const char *name,
+                        char buf[HK_SERVICE_NAME_BYTES]);
 
 #endif

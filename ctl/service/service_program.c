@@ -30,30 +30,30 @@ static bool is_number(const char *text)
 }
 
 /* As who the service runs. */
-static void find_user(const struct hk_service *unit, const struct hk_units_of *of,
-                      struct hk_program_place *place)
+static void find_user(const struct hk_service *unit, const struct hk_service_scope *scope,
+                      struct hk_program_context *context)
 {
     const char *user = last_of(unit->values[HK_SERVICE_USER]);
     const struct passwd *known = NULL;
-    place->uid = of->user ? geteuid() : 0;
-    place->gid = of->user ? getegid() : 0;
+    context->uid = scope->user ? geteuid() : 0;
+    context->gid = scope->user ? getegid() : 0;
     if (unit->values[HK_SERVICE_DYNAMIC_USER] &&
         hk_unit_file_is_on(last_of(unit->values[HK_SERVICE_DYNAMIC_USER])))
-        place->uid = place->gid = SOMEBODY;
-    if (!user || of->user || strcmp(user, "root") == 0 || strcmp(user, "0") == 0)
+        context->uid = context->gid = SOMEBODY;
+    if (!user || scope->user || strcmp(user, "root") == 0 || strcmp(user, "0") == 0)
         return;
-    if (!of->root[0])
+    if (!scope->root[0])
         known = is_number(user) ? getpwuid((uid_t)strtoul(user, NULL, 10)) : getpwnam(user);
-    place->uid = known ? known->pw_uid : SOMEBODY;
-    place->gid = known ? known->pw_gid : SOMEBODY;
+    context->uid = known ? known->pw_uid : SOMEBODY;
+    context->gid = known ? known->pw_gid : SOMEBODY;
 }
 
 /* arguments: what follows the command, words between blanks. */
-static void look_at(const struct hk_program_place *place, const char *command, const char *arguments,
+static void inspect(const struct hk_program_context *context, const char *command, const char *arguments,
                     bool privileged,
                     void (*visit)(void *arg, const char *name, const struct hk_program *program), void *arg)
 {
-    struct hk_program_place as = *place;
+    struct hk_program_context as = *context;
     struct hk_program *program = hk_need(malloc(sizeof *program));
     char path[PATH_MAX], behind[PATH_MAX];
     if (privileged)
@@ -63,32 +63,33 @@ static void look_at(const struct hk_program_place *place, const char *command, c
     else
         hk_program_find(&as, command, path);
     if (path[0] == '/') {
-        hk_program_look(program, &as, path);
+        hk_program_inspect(program, &as, path);
         visit(arg, path, program);
-        if (hk_program_behind_env(&as, path, arguments, behind)) {
-            hk_program_look(program, &as, behind);
+        if (hk_program_started_by_env(&as, path, arguments, behind)) {
+            hk_program_inspect(program, &as, behind);
             visit(arg, behind, program);
         }
     }
     free(program);
 }
 
-void hk_service_each_program(const struct hk_service *unit, const struct hk_units_of *of, const char *library,
+void hk_service_each_program(const struct hk_service *unit, const struct hk_service_scope *scope,
+                             const char *library,
                              void (*visit)(void *arg, const char *name, const struct hk_program *program),
                              void *arg)
 {
     char word[PATH_MAX], root[2 * PATH_MAX], preloaded[2 * PATH_MAX], *rest = NULL;
     const char *below = last_of(unit->values[HK_SERVICE_ROOT_DIRECTORY]);
     const char *no_new = last_of(unit->values[HK_SERVICE_NO_NEW_PRIVILEGES]);
-    snprintf(root, sizeof root, "%s%s", of->root, below && strcmp(below, "/") != 0 ? below : "");
-    snprintf(preloaded, sizeof preloaded, "%s%s", of->root, library);
-    struct hk_program_place place = {.root = root,
-                                     .library = preloaded,
-                                     .search = SEARCH,
-                                     .no_new_privileges = no_new && hk_unit_file_is_on(no_new)};
+    snprintf(root, sizeof root, "%s%s", scope->root, below && strcmp(below, "/") != 0 ? below : "");
+    snprintf(preloaded, sizeof preloaded, "%s%s", scope->root, library);
+    struct hk_program_context context = {.root = root,
+                                         .library = preloaded,
+                                         .search = SEARCH,
+                                         .no_new_privileges = no_new && hk_unit_file_is_on(no_new)};
     if (!unit->values[HK_SERVICE_EXEC_START])
         return;
-    find_user(unit, of, &place);
+    find_user(unit, scope, &context);
     char *lines = hk_need(strdup(unit->values[HK_SERVICE_EXEC_START]));
     for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         const char *at = line;
@@ -97,7 +98,7 @@ void hk_service_each_program(const struct hk_service *unit, const struct hk_unit
         size_t marks = strspn(word, "@-:+!|");
         const char *command = word + marks;
         if (command[0] && !strchr(command, '%') && command[0] != '$')
-            look_at(&place, command, at, memchr(word, '+', marks) || memchr(word, '!', marks), visit, arg);
+            inspect(&context, command, at, memchr(word, '+', marks) || memchr(word, '!', marks), visit, arg);
     }
     free(lines);
 }

@@ -123,13 +123,13 @@ static void take_setting(void *arg, const char *key, const char *value)
     }
 }
 
-void hk_service_add_file(struct hk_service *unit, const struct hk_units_of *of, const char *path)
+void hk_service_add_file(struct hk_service *unit, const struct hk_service_scope *scope, const char *path)
 {
     const char *base = strrchr(path, '/');
     base = base ? base + 1 : path;
     bool drop_in = strlen(base) > 5 && strcmp(base + strlen(base) - 5, ".conf") == 0;
     struct reading reading = {.unit = unit,
-                              .path = path + strlen(of->root),
+                              .path = path + strlen(scope->root),
                               .after_ours = drop_in && strcmp(base, HK_DROP_IN_NAME) > 0};
     char *text = strcmp(base, HK_DROP_IN_NAME) == 0 ? NULL : hk_service_read_file(AT_FDCWD, path);
     if (text)
@@ -148,13 +148,13 @@ static bool sets_preload(const char *text)
     return false;
 }
 
-void hk_service_add_environment_files(struct hk_service *unit, const struct hk_units_of *of)
+void hk_service_add_environment_files(struct hk_service *unit, const struct hk_service_scope *scope)
 {
     const char *at = unit->values[HK_SERVICE_ENVIRONMENT_FILE];
     char word[WORD_BYTES], path[PATH_MAX];
     while (at && !unit->preload_file && hk_unit_file_word(&at, word, sizeof word)) {
         const char *name = word + (word[0] == '-');
-        snprintf(path, sizeof path, "%s%s", of->root, name);
+        snprintf(path, sizeof path, "%s%s", scope->root, name);
         char *text = name[0] == '/' ? hk_service_read_file(AT_FDCWD, path) : NULL;
         if (text && sets_preload(text))
             unit->preload_file = hk_need(strdup(name));

@@ -12,10 +12,10 @@ char *hk_service_read_file(int at, const char *path);
 
 /* Adds what a unit file or drop-in at path (root included) says; our own drop-in is left out. Files are added
  * in the order in which systemd reads them. */
-void hk_service_add_file(struct hk_service *unit, const struct hk_units_of *of, const char *path);
+void hk_service_add_file(struct hk_service *unit, const struct hk_service_scope *scope, const char *path);
 
 /* After the last file: looks into EnvironmentFile=. */
-void hk_service_add_environment_files(struct hk_service *unit, const struct hk_units_of *of);
+void hk_service_add_environment_files(struct hk_service *unit, const struct hk_service_scope *scope);
 
 /* Sets a key by its name to a value, in place of what it was; for what systemctl says. */
 void hk_service_set(struct hk_service *unit, enum hk_service_key key, const char *value);

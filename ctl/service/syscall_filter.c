@@ -13,9 +13,9 @@
 
 static const struct {
     const char *name;
-    enum hk_syscall_why why;
+    enum hk_syscall_purpose purpose;
 } calls[] = {
-#define HK_SYSCALL_USED(name_, why_) {#name_, HK_WHY_##why_},
+#define HK_SYSCALL_USED(name_, purpose_) {#name_, HK_SYSCALL_FOR_##purpose_},
 #include "ctl/service/syscalls.def"
 };
 
@@ -33,9 +33,9 @@ const char *hk_syscall_name(unsigned i)
     return calls[i].name;
 }
 
-enum hk_syscall_why hk_syscall_why(unsigned i)
+enum hk_syscall_purpose hk_syscall_purpose(unsigned i)
 {
-    return calls[i].why;
+    return calls[i].purpose;
 }
 
 static uint64_t bit_of(const char *name)
@@ -119,10 +119,10 @@ static bool kills(const char *error)
     return !error || strcmp(error, "kill") == 0 || strcmp(error, "0") == 0;
 }
 
-struct hk_filtered hk_syscall_filter(const char *filter, bool expanded, const char *error)
+struct hk_syscall_filter_result hk_syscall_filter(const char *filter, bool expanded, const char *error)
 {
     struct evaluation e = {.expanded = expanded};
-    struct hk_filtered out = {0};
+    struct hk_syscall_filter_result out = {0};
     char *copy = filter ? strdup(filter) : NULL, *rest = NULL;
     for (char *line = copy ? strtok_r(copy, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
         take_assignment(&e, line);

@@ -61,7 +61,7 @@ static void inherit(struct hk_family *family, const struct hk_family *before)
 static void readopt_values(struct hk_family *family, const struct hk_process *head, uint64_t now_ns)
 {
     struct hk_tuning_copy copy;
-    if (family->segment.page->generation > 0 && hk_tuning_read(family->segment.page, &copy)) {
+    if (family->segment.page->generation > 0 && hk_tuning_page_read(family->segment.page, &copy)) {
         hk_tune_adopt_page(&family->tuning, &family->segment.reader, &copy, now_ns);
         family->published = copy;
         family->decided = higher(0, copy.generation);
@@ -196,7 +196,7 @@ void hk_tuner_publish(struct hk_family *family, bool force, uint64_t now_ns)
     if (!force && says_the_same(&copy, &family->published))
         return;
     copy.generation = ++family->generation;
-    hk_tuning_publish(family->segment.page, &copy);
+    hk_tuning_page_publish(family->segment.page, &copy);
     family->published = copy;
     hk_log_event(HK_LOG_DEBUG, HK_EVENT_TUNED,
                  &(struct hk_log_about){

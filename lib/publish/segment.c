@@ -188,7 +188,7 @@ static struct hk_tuning_page *make_tuning(int fd)
     bool ok = hk_os_populate(page, hk_round_up(sizeof *page, hk_page_bytes)) == 0 ||
               call(SYS_fallocate, fd, 0, 0, HK_TUNING_BYTES, 0, 0) == 0;
     if (ok)
-        hk_tuning_init(page);
+        hk_tuning_page_init(page);
     if (ok && call(SYS_mprotect, (long)page, HK_TUNING_BYTES, PROT_READ, 0, 0, 0) == 0 &&
         seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         return page;

@@ -126,7 +126,7 @@ static void take_values(const struct hk_tuning_page *page)
     if (generation == tuned.generation || generation == 0)
         return; /* 0: a daemon that has yet to find out what it knows of this process */
     static struct hk_tuning_copy copy; /* guarded by the lock; too large for a small stack */
-    if (!hk_tuning_read(page, &copy))
+    if (!hk_tuning_page_read(page, &copy))
         return;
     tuned = copy;
     state.lapsed = false;

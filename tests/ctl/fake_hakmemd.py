@@ -27,7 +27,7 @@ def main():
     ended = threading.Event()
     signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour == "stubborn" else lambda *_: ended.set())
     with open(os.environ["FAKE_HAKMEMD_TRACE"] + ".new", "w", encoding="utf-8") as trace:
-        json.dump({"pid": os.getpid(), "guard": os.getppid(), "session": os.getsid(0), "directory": directory,
+        json.dump({"pid": os.getpid(), "keeper": os.getppid(), "session": os.getsid(0), "directory": directory,
                    "mode": oct(os.stat(directory).st_mode & 0o7777), "environment": dict(os.environ),
                    "cwd": os.getcwd()}, trace)
     os.rename(os.environ["FAKE_HAKMEMD_TRACE"] + ".new", os.environ["FAKE_HAKMEMD_TRACE"])

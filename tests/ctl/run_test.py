@@ -75,11 +75,11 @@ class RunCase(Case):
             return json.load(f)
 
     def expect_clean(self, daemon=None):
-        """The private daemon, its guard and its directory go away."""
+        """The private daemon, its keeper and its directory go away."""
         daemon = daemon or self.started()
         wait_until(lambda: not is_alive(daemon["pid"]), "end of the private daemon")
         wait_until(lambda: not os.path.exists(daemon["directory"]), "removal of its directory")
-        wait_until(lambda: not is_alive(daemon["guard"]), "end of its guard")
+        wait_until(lambda: not is_alive(daemon["keeper"]), "end of its keeper")
         self.assertEqual(os.listdir(self.tmp), [])
 
 
@@ -272,11 +272,11 @@ class PrivateDaemon(RunCase):
         with open(f"/proc/{said['pid']}/task/{said['pid']}/children", encoding="utf-8") as f:
             self.assertEqual(f.read(), "", "the program has children that it did not make")
         ours = {os.readlink(f"/proc/{said['pid']}/fd/{i}") for i in (0, 1, 2)}
-        for pid in (daemon["pid"], daemon["guard"]):
+        for pid in (daemon["pid"], daemon["keeper"]):
             theirs = {os.readlink(f"/proc/{pid}/fd/{i}") for i in os.listdir(f"/proc/{pid}/fd")}
             self.assertFalse(ours & theirs, "a pipe of the program is held open")
             self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), "/")
-        with open(f"/proc/{daemon['guard']}/cmdline", encoding="utf-8") as f:
+        with open(f"/proc/{daemon['keeper']}/cmdline", encoding="utf-8") as f:
             self.assertNotIn("WITNESS", f.read())
 
     def test_an_interrupt_from_the_terminal_is_the_programs_alone(self):
@@ -329,7 +329,7 @@ class PrivateDaemon(RunCase):
     def test_telling_the_guard_to_end_cleans_up_early(self):
         tool, _ = self.start()
         daemon = self.started()
-        os.kill(daemon["guard"], signal.SIGTERM)
+        os.kill(daemon["keeper"], signal.SIGTERM)
         self.expect_clean(daemon)
         self.assertIsNone(tool.poll())
 
@@ -387,7 +387,7 @@ class ChosenDirectory(RunCase):
         os.mkdir(chosen, 0o700)
         self.assertEqual(self.run_ctl("--", "true", before=("--runtime-dir", chosen))[0], 0)
         daemon = self.started()
-        wait_until(lambda: not is_alive(daemon["guard"]), "end of the guard")
+        wait_until(lambda: not is_alive(daemon["keeper"]), "end of the keeper")
         self.assertTrue(os.path.isdir(chosen))
 
     def test_must_be_ones_own(self):

@@ -123,10 +123,10 @@ static void print_tunable(const struct hk_tunable_info *t, bool per_class)
                  hk_value_choice(t, t->dflt, word, sizeof word));
     else if (per_class)
         snprintf(facts, sizeof facts, "%s to %s %s; unset unless asked for",
-                 hk_units_exact((double)t->min, unit).s, hk_units_exact((double)t->max, unit).s, unit);
+                 hk_quantity_exact((double)t->min, unit).s, hk_quantity_exact((double)t->max, unit).s, unit);
     else
-        snprintf(facts, sizeof facts, "%s to %s; default %s", hk_units_exact((double)t->min, unit).s,
-                 hk_units_exact((double)t->max, unit).s, hk_units_exact((double)t->dflt, unit).s);
+        snprintf(facts, sizeof facts, "%s to %s; default %s", hk_quantity_exact((double)t->min, unit).s,
+                 hk_quantity_exact((double)t->max, unit).s, hk_quantity_exact((double)t->dflt, unit).s);
     print_entry("Cm", name, facts, t->help);
 }
 
@@ -261,7 +261,7 @@ static void print_options(unsigned groups)
 {
     begin_list();
     for (unsigned id = 0; id < HK_OPTIONS; id++) {
-        const struct hk_option *o = &hk_options[id];
+        const struct hk_option *o = &hk_option_table[id];
         if (!(o->groups & groups))
             continue;
         fputs(".It ", stdout);
@@ -313,7 +313,7 @@ static void print_command(const struct hk_command *command)
     }
     bool any = false;
     for (unsigned id = 0; id < HK_OPTIONS; id++)
-        any = any || (hk_options[id].groups & own);
+        any = any || (hk_option_table[id].groups & own);
     if (any)
         print_options(own);
     if (command->groups & HK_GROUP_SELECT)

@@ -264,7 +264,7 @@ uint64_t greeting_publish(struct greeting *greeting)
 {
     greeting->tuning.generation++;
     atomic_fetch_add_explicit(&greeting->page->heartbeat, 1, memory_order_relaxed);
-    hk_tuning_publish(greeting->page, &greeting->tuning);
+    hk_tuning_page_publish(greeting->page, &greeting->tuning);
     return greeting->tuning.generation;
 }
 

@@ -99,7 +99,7 @@ void writer_make(struct segment_writer *w, unsigned class_count, unsigned cell_c
     struct hk_tuning_page *fresh = mmap(NULL, HK_TUNING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
                                         w->tuning_fd, 0);
     must(w->base != MAP_FAILED && fresh != MAP_FAILED, "mmap");
-    hk_tuning_init(fresh);
+    hk_tuning_page_init(fresh);
     munmap(fresh, HK_TUNING_BYTES);
     w->page = mmap(NULL, HK_TUNING_BYTES, PROT_READ, MAP_SHARED, w->tuning_fd, 0);
     must(w->page != MAP_FAILED, "mmap");
@@ -335,7 +335,7 @@ void writer_slow_path(struct segment_writer *w)
     writer_touch_area(w);
     watch_heartbeat(w);
     uint64_t epoch = atomic_load_explicit(&w->page->epoch, memory_order_acquire);
-    if (epoch == w->epoch_seen || !hk_tuning_read(w->page, &copy))
+    if (epoch == w->epoch_seen || !hk_tuning_page_read(w->page, &copy))
         return;
     w->epoch_seen = epoch;
     if (copy.generation > w->generation_applied)

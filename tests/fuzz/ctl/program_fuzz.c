@@ -46,17 +46,18 @@ static void read_as_elf(int fd)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct hk_program program;
-    const struct hk_program_place place = {.root = "/nonexistent", .search = "/usr/bin", .uid = 1, .gid = 1};
+    const struct hk_program_context place = {
+        .root = "/nonexistent", .search = "/usr/bin", .uid = 1, .gid = 1};
     int fd = memfd_create("program", MFD_CLOEXEC);
     FUZZ_CHECK(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     read_as_elf(fd);
-    hk_program_look_at_file(&program, &place, fd, "/program");
+    hk_program_inspect_file(&program, &place, fd, "/program");
     FUZZ_CHECK(program.count <= HK_PROGRAM_FOUND_MAX);
     FUZZ_CHECK(memchr(program.path, '\0', sizeof program.path));
     for (unsigned i = 0; i < program.count; i++) {
         FUZZ_CHECK(program.found[i].id < HK_PROGRAM_IDS);
         FUZZ_CHECK(i == 0 || program.found[i - 1].id <= program.found[i].id);
-        free(hk_program_say(&program, i));
+        free(hk_program_finding_text(&program, i));
     }
     close(fd);
     return 0;

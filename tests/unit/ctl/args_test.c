@@ -46,7 +46,7 @@ static void expect_params(const char *line, const char *json)
     struct hk_args args;
     cJSON *params = cJSON_CreateObject();
     assert_true(parse(&args, line));
-    hk_selector_add(&args.selector, params);
+    hk_selector_args_add(&args.selector, params);
     char *text = cJSON_PrintUnformatted(params);
     assert_string_equal(text, json);
     cJSON_free(text);

@@ -12,7 +12,7 @@
 static int setup(void **state)
 {
     (void)state;
-    hk_display_init();
+    hk_terminal_text_init();
     return 0;
 }
 
@@ -105,7 +105,7 @@ static void fits_every_width(void **state)
     for (unsigned width = 5; width < 60; width++) {
         char *text = print(table, (struct hk_table_form){.width = width});
         for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL && rest;) {
-            assert_true(hk_display_width(line) <= width);
+            assert_true(hk_terminal_text_width(line) <= width);
             assert_true(line[0] != '\0' && line[strlen(line) - 1] != ' ');
         }
         free(text);

@@ -15,7 +15,7 @@ static struct hk_tuning_page *make_page(void)
 {
     struct hk_tuning_page *page = calloc(1, HK_TUNING_BYTES);
     assert_non_null(page);
-    hk_tuning_init(page);
+    hk_tuning_page_init(page);
     return page;
 }
 
@@ -52,7 +52,7 @@ static void a_fresh_page_sets_nothing(void **state)
     assert_int_equal(page->abi_major, HK_ABI_MAJOR);
     assert_int_equal(page->value_count, HK_VALUES);
     assert_true(page->epoch != 0); /* differs from what a heap that never looked has seen */
-    assert_true(hk_tuning_read(page, &copy));
+    assert_true(hk_tuning_page_read(page, &copy));
     assert_int_equal(copy.generation, 0);
     for (unsigned i = 0; i < HK_VALUES; i++)
         assert_false(copy.values[i].set);
@@ -67,9 +67,9 @@ static void what_is_published_is_read(void **state)
     for (uint64_t generation = 1; generation <= 3; generation++) {
         uint64_t epoch = page->epoch;
         fill(&in, generation);
-        hk_tuning_publish(page, &in);
+        hk_tuning_page_publish(page, &in);
         assert_int_equal(page->epoch, epoch + 1);
-        assert_true(hk_tuning_read(page, &out));
+        assert_true(hk_tuning_page_read(page, &out));
         assert_int_equal(out.generation, generation);
         assert_true(whole(&out));
     }
@@ -84,13 +84,13 @@ static void a_writer_may_die_in_the_middle(void **state)
     struct hk_tuning_page *page = make_page();
     struct hk_tuning_copy in, out;
     fill(&in, 1);
-    hk_tuning_publish(page, &in);
+    hk_tuning_page_publish(page, &in);
     page->sequence++;
     page->entries[3].value = 1;
-    assert_false(hk_tuning_read(page, &out));
+    assert_false(hk_tuning_page_read(page, &out));
     fill(&in, 2);
-    hk_tuning_publish(page, &in);
-    assert_true(hk_tuning_read(page, &out));
+    hk_tuning_page_publish(page, &in);
+    assert_true(hk_tuning_page_read(page, &out));
     assert_int_equal(out.generation, 2);
     assert_true(whole(&out));
     free(page);
@@ -104,9 +104,9 @@ static void the_sequence_may_wrap(void **state)
     page->sequence = UINT32_MAX - 1;
     for (uint64_t generation = 1; generation <= 2; generation++) {
         fill(&in, generation);
-        hk_tuning_publish(page, &in);
+        hk_tuning_page_publish(page, &in);
         assert_int_equal(page->sequence & 1, 0);
-        assert_true(hk_tuning_read(page, &out));
+        assert_true(hk_tuning_page_read(page, &out));
         assert_int_equal(out.generation, generation);
     }
     free(page);
@@ -124,7 +124,7 @@ static void *write_generations(void *arg)
     struct hk_tuning_copy copy;
     while (!atomic_load(&race->stop)) {
         fill(&copy, ++race->written);
-        hk_tuning_publish(race->page, &copy);
+        hk_tuning_page_publish(race->page, &copy);
         /* Leaves readers a gap, as a daemon does; without one they may rightly fail for ever. */
         if (race->written % 4 == 0)
             sched_yield();
@@ -138,12 +138,12 @@ static void readers_never_see_half_a_generation(void **state)
     struct race race = {.page = make_page()};
     struct hk_tuning_copy in, out;
     fill(&in, 0);
-    hk_tuning_publish(race.page, &in);
+    hk_tuning_page_publish(race.page, &in);
     pthread_t writer;
     assert_int_equal(pthread_create(&writer, NULL, write_generations, &race), 0);
     uint64_t seen = 0, different = 0, torn = 0, backwards = 0;
     while (different < GENERATIONS) {
-        if (!hk_tuning_read(race.page, &out)) {
+        if (!hk_tuning_page_read(race.page, &out)) {
             sched_yield();
             continue;
         }
@@ -158,7 +158,7 @@ static void readers_never_see_half_a_generation(void **state)
     assert_int_equal(pthread_join(writer, NULL), 0);
     assert_int_equal(torn, 0);
     assert_int_equal(backwards, 0);
-    assert_true(hk_tuning_read(race.page, &out));
+    assert_true(hk_tuning_page_read(race.page, &out));
     assert_int_equal(out.generation, race.written);
     free(race.page);
 }

@@ -1,4 +1,4 @@
-/* json_test.c - what the daemon sent: read whatever its type, printed without losing a digit. */
+/* json_read_test.c - what the daemon sent: read whatever its type, printed without losing a digit. */
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -60,19 +60,19 @@ static void reads_whatever_is_there(void **state)
 {
     (void)state;
     cJSON *o = cJSON_Parse("{\"n\":1.5,\"s\":\"x\",\"t\":true,\"a\":[1,2],\"o\":{\"x\":1}}");
-    assert_true(hk_json_number(o, "n") == 1.5);
-    assert_true(isnan(hk_json_number(o, "s")));
-    assert_true(isnan(hk_json_number(o, "missing")));
-    assert_true(isnan(hk_json_number(NULL, "n")));
-    assert_true(isnan(hk_json_number(hk_json_member(o, "n"), "n")));
-    assert_string_equal(hk_json_string(o, "s"), "x");
-    assert_null(hk_json_string(o, "n"));
-    assert_null(hk_json_string(o, "S"));
-    assert_true(hk_json_true(o, "t"));
-    assert_false(hk_json_true(o, "n"));
-    assert_int_equal(hk_json_count(hk_json_member(o, "a")), 2);
-    assert_int_equal(hk_json_count(hk_json_member(o, "o")), 1);
-    assert_int_equal(hk_json_count(hk_json_member(o, "n")), 0);
+    assert_true(hk_json_get_number(o, "n") == 1.5);
+    assert_true(isnan(hk_json_get_number(o, "s")));
+    assert_true(isnan(hk_json_get_number(o, "missing")));
+    assert_true(isnan(hk_json_get_number(NULL, "n")));
+    assert_true(isnan(hk_json_get_number(hk_json_get_member(o, "n"), "n")));
+    assert_string_equal(hk_json_get_string(o, "s"), "x");
+    assert_null(hk_json_get_string(o, "n"));
+    assert_null(hk_json_get_string(o, "S"));
+    assert_true(hk_json_get_true(o, "t"));
+    assert_false(hk_json_get_true(o, "n"));
+    assert_int_equal(hk_json_count(hk_json_get_member(o, "a")), 2);
+    assert_int_equal(hk_json_count(hk_json_get_member(o, "o")), 1);
+    assert_int_equal(hk_json_count(hk_json_get_member(o, "n")), 0);
     assert_int_equal(hk_json_count(NULL), 0);
     cJSON_Delete(o);
 }

@@ -1,4 +1,4 @@
-/* places_test.c - programs found as a shell finds them, and what goes into a program's environment. */
+/* install_paths_test.c - programs found as a shell finds them, and what goes into a program's environment. */
 #include "tests/support/test.h"
 
 #include <errno.h>
@@ -56,21 +56,21 @@ static void finds_programs_as_a_shell_does(void **state)
     (void)state;
     char found[PATH_MAX];
     set_path("/nonexistent", dir);
-    assert_int_equal(hk_place_program("program", found, sizeof found), 0);
+    assert_int_equal(hk_install_path_search("program", found, sizeof found), 0);
     assert_string_equal(found, program);
-    assert_int_equal(hk_place_program("file", found, sizeof found), EACCES);
-    assert_int_equal(hk_place_program("no-such-program", found, sizeof found), ENOENT);
-    assert_int_equal(hk_place_program("", found, sizeof found), ENOENT);
-    assert_int_equal(hk_place_program(program, found, sizeof found), 0);
-    assert_int_equal(hk_place_program(file, found, sizeof found), EACCES);
-    assert_int_equal(hk_place_program(dir, found, sizeof found), EACCES);
-    assert_int_equal(hk_place_program("/nonexistent/x", found, sizeof found), ENOENT);
+    assert_int_equal(hk_install_path_search("file", found, sizeof found), EACCES);
+    assert_int_equal(hk_install_path_search("no-such-program", found, sizeof found), ENOENT);
+    assert_int_equal(hk_install_path_search("", found, sizeof found), ENOENT);
+    assert_int_equal(hk_install_path_search(program, found, sizeof found), 0);
+    assert_int_equal(hk_install_path_search(file, found, sizeof found), EACCES);
+    assert_int_equal(hk_install_path_search(dir, found, sizeof found), EACCES);
+    assert_int_equal(hk_install_path_search("/nonexistent/x", found, sizeof found), ENOENT);
     set_path("", NULL); /* an empty entry is the current directory */
     assert_int_equal(chdir(dir), 0);
-    assert_int_equal(hk_place_program("program", found, sizeof found), 0);
+    assert_int_equal(hk_install_path_search("program", found, sizeof found), 0);
     assert_int_equal(chdir("/"), 0);
     unsetenv("PATH");
-    assert_int_equal(hk_place_program("sh", found, sizeof found), 0);
+    assert_int_equal(hk_install_path_search("sh", found, sizeof found), 0);
 }
 
 static void a_folder_that_may_not_be_looked_into_has_no_programs(void **state)
@@ -86,11 +86,11 @@ static void a_folder_that_may_not_be_looked_into_has_no_programs(void **state)
     set_path(closed, dir);
     /* Root may look anywhere. */
     assert_true(before != 0 || seteuid(65534) == 0);
-    assert_int_equal(hk_place_program("no-such-program", found, sizeof found), ENOENT);
-    assert_int_equal(hk_place_program("program", found, sizeof found), 0);
+    assert_int_equal(hk_install_path_search("no-such-program", found, sizeof found), ENOENT);
+    assert_int_equal(hk_install_path_search("program", found, sizeof found), 0);
     assert_string_equal(found, program);
-    assert_int_equal(hk_place_program("file", found, sizeof found), EACCES);
-    assert_int_equal(hk_place_program(inside, found, sizeof found), EACCES);
+    assert_int_equal(hk_install_path_search("file", found, sizeof found), EACCES);
+    assert_int_equal(hk_install_path_search(inside, found, sizeof found), EACCES);
     assert_int_equal(seteuid(before), 0);
     assert_int_equal(rmdir(closed), 0);
 }
@@ -100,10 +100,10 @@ static void takes_the_library_that_is_named(void **state)
     (void)state;
     char found[PATH_MAX], error[512];
     setenv("HAKMEM_LIBRARY", file, 1);
-    assert_true(hk_place_library(found, sizeof found, error, sizeof error));
+    assert_true(hk_install_path_library(found, sizeof found, error, sizeof error));
     assert_string_equal(found, file);
     setenv("HAKMEM_LIBRARY", "/nonexistent/libhakmem.so", 1);
-    assert_false(hk_place_library(found, sizeof found, error, sizeof error));
+    assert_false(hk_install_path_library(found, sizeof found, error, sizeof error));
     assert_non_null(strstr(error, "HAKMEM_LIBRARY: '/nonexistent/libhakmem.so': No such file"));
     unsetenv("HAKMEM_LIBRARY");
 }
@@ -114,7 +114,7 @@ static void refuses_a_path_that_cannot_be_preloaded(void **state)
     char found[PATH_MAX], error[512], path[96];
     make(path, sizeof path, "with blank.so", 0644);
     setenv("HAKMEM_LIBRARY", path, 1);
-    assert_false(hk_place_library(found, sizeof found, error, sizeof error));
+    assert_false(hk_install_path_library(found, sizeof found, error, sizeof error));
     assert_non_null(strstr(error, "LD_PRELOAD cannot hold"));
     unlink(path);
     unsetenv("HAKMEM_LIBRARY");

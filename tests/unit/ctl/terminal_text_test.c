@@ -1,4 +1,4 @@
-/* display_test.c - text on a terminal: its width, its cuts, and what is not let through. */
+/* terminal_text_test.c - text on a terminal: its width, its cuts, and what is not let through. */
 #include "tests/support/test.h"
 
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 static int setup(void **state)
 {
     (void)state;
-    hk_display_init();
+    hk_terminal_text_init();
     return 0;
 }
 
 static void expect_clean(const char *text, const char *expected)
 {
-    char *clean = hk_display_clean(text);
+    char *clean = hk_terminal_text_clean(text);
     assert_string_equal(clean, expected);
     free(clean);
 }
@@ -40,11 +40,11 @@ static void lets_nothing_steer_the_terminal(void **state)
 static void counts_columns_not_bytes(void **state)
 {
     (void)state;
-    assert_int_equal(hk_display_width(""), 0);
-    assert_int_equal(hk_display_width("abc"), 3);
-    assert_int_equal(hk_display_width("caf\xc3\xa9"), 4);
-    assert_int_equal(hk_display_width("\xe6\xbc\xa2"), 2); /* takes two */
-    assert_int_equal(hk_display_width("e\xcc\x81"), 1);    /* a combining accent */
+    assert_int_equal(hk_terminal_text_width(""), 0);
+    assert_int_equal(hk_terminal_text_width("abc"), 3);
+    assert_int_equal(hk_terminal_text_width("caf\xc3\xa9"), 4);
+    assert_int_equal(hk_terminal_text_width("\xe6\xbc\xa2"), 2); /* takes two */
+    assert_int_equal(hk_terminal_text_width("e\xcc\x81"), 1);    /* a combining accent */
 }
 
 static void cuts_with_an_ellipsis(void **state)
@@ -68,9 +68,9 @@ static void cuts_with_an_ellipsis(void **state)
         {"\xe6\xbc\xa2\xe5\xad\x97", 2, "\xe2\x80\xa6", true},
     };
     for (unsigned i = 0; i < HK_COUNT_OF(cases); i++) {
-        char *cut = hk_display_elide(cases[i].text, cases[i].width, cases[i].keep_end);
+        char *cut = hk_terminal_text_elide(cases[i].text, cases[i].width, cases[i].keep_end);
         assert_string_equal(cut, cases[i].cut);
-        assert_true(hk_display_width(cut) <= cases[i].width);
+        assert_true(hk_terminal_text_width(cut) <= cases[i].width);
         free(cut);
     }
 }
